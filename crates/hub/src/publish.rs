@@ -1,0 +1,88 @@
+//! A message on its way to many receivers, and its encodings, each made at most once per node.
+
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use hublet_wire::client::{MessageFrom, Metadata, Payload, json, raw};
+use hublet_wire::id::ConnId;
+use smallvec::SmallVec;
+
+/// To whom a message goes, within one hub.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// Every connection of the hub.
+    All,
+    /// The members of a group.
+    Group(Arc<str>),
+    /// The connections of a user.
+    User(Arc<str>),
+    /// One connection.
+    Connection(ConnId),
+}
+
+/// A message and everything its delivery depends on. Shared by all shards that have receivers.
+#[derive(Debug)]
+pub struct Publish {
+    /// Lower-cased hub name.
+    pub hub: Arc<str>,
+    /// The receivers.
+    pub target: Target,
+    /// User of the publishing connection, for group messages of clients.
+    pub from_user: Option<Arc<str>>,
+    /// What was sent.
+    pub payload: Payload,
+    /// Application metadata; empty for none.
+    pub metadata: Metadata,
+    /// Connections that do not receive it: the sender for `noEcho`, `excluded` of REST.
+    pub excluded: SmallVec<[ConnId; 1]>,
+    encoded: Encoded,
+}
+
+/// Complete WebSocket frames, made when the first receiver of a kind turns up.
+#[derive(Debug, Default)]
+struct Encoded {
+    simple: OnceLock<Bytes>,
+    json: OnceLock<Bytes>,
+}
+
+/// How a receiver wants its frames.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Variant {
+    /// Payload only, for clients without a PubSub subprotocol.
+    Simple,
+    /// `json.webpubsub.azure.v1`.
+    Json,
+}
+
+impl Publish {
+    /// A message from an app server to `target`, without metadata.
+    pub fn new(hub: Arc<str>, target: Target, payload: Payload) -> Self {
+        Self {
+            hub,
+            target,
+            from_user: None,
+            payload,
+            metadata: Metadata::new(),
+            excluded: SmallVec::new(),
+            encoded: Encoded::default(),
+        }
+    }
+
+    /// The message as complete frames for one kind of receiver; encoded on the first call.
+    pub fn frame(&self, variant: Variant) -> &Bytes {
+        match variant {
+            Variant::Simple => self.encoded.simple.get_or_init(|| raw::message_frame(&self.payload)),
+            Variant::Json => self
+                .encoded
+                .json
+                .get_or_init(|| json::message_frame(self.message_from(), &self.payload, &self.metadata)),
+        }
+    }
+
+    fn message_from(&self) -> MessageFrom<'_> {
+        match &self.target {
+            Target::Group(group) => MessageFrom::Group { group, from_user: self.from_user.as_deref() },
+            _ => MessageFrom::Server,
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! The byte formats hublet speaks: names, WebSocket frames, client subprotocols and token claims.
+//!
+//! Everything here is a pure function or a small decoder over bytes that the caller lends.
+//! There is no I/O, no clock and no hub state in this crate; `cargo xtask tidy` checks it.
+
+pub mod client;
+pub mod id;
+pub mod jwt;
+pub mod name;
+pub mod ws;
