@@ -120,7 +120,10 @@ impl Decoder {
     ///
     /// `Ok(None)` means that all of `input` was taken and more is needed. Call it until then: that call also frees
     /// what the event before it was kept in. After an [`Event::Close`] or an error all input is thrown away.
-    pub fn next<'a>(&'a mut self, input: &mut &'a mut [u8]) -> Result<Option<Event<'a>>, ProtocolError> {
+    pub fn next<'d, 'i: 'd>(
+        &'d mut self,
+        input: &mut &'i mut [u8],
+    ) -> Result<Option<Event<'d>>, ProtocolError> {
         match self.step(input) {
             Ok(None) => Ok(None),
             Ok(Some(Found::InPlace(event))) => {
