@@ -69,7 +69,11 @@ impl Partial {
         mask::apply(bytes, key, frame.received);
         frame.received += bytes.len();
         let missing = payload_len - frame.received;
-        append(&mut self.buf, bytes, missing);
+        // Only the last frame tells where the message ends. Growing to the end of each frame before it would copy the
+        // message once for every fragment.
+        let is_last = fin && !opcode.is_control();
+        let end = if is_last { self.buf.len() + bytes.len() + missing } else { usize::MAX };
+        append(&mut self.buf, bytes, end);
 
         if !opcode.is_control() {
             self.message_len = self.buf.len();
@@ -102,12 +106,11 @@ impl Partial {
     }
 }
 
-/// Appends to a buffer that doubles as it grows, but not beyond what its frame still needs. A claimed length alone
-/// reserves nothing.
-fn append(buf: &mut Vec<u8>, bytes: &[u8], missing: usize) {
+/// Appends to a buffer that doubles as it grows, but not beyond `end`. A claimed length alone reserves nothing.
+fn append(buf: &mut Vec<u8>, bytes: &[u8], end: usize) {
     let needed = buf.len() + bytes.len();
     if needed > buf.capacity() {
-        let target = needed.max((2 * buf.len()).min(needed + missing));
+        let target = needed.max(end.min(2 * buf.len()));
         buf.reserve_exact(target - buf.len());
     }
     buf.extend_from_slice(bytes);

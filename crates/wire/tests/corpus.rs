@@ -1,0 +1,25 @@
+//! Runs the checks of the fuzz targets over the saved corpora in `fuzz/corpus`, without a fuzzer.
+
+use std::path::Path;
+
+#[path = "../../../fuzz/fuzz_targets/checks/frame_decoder.rs"]
+mod frame_decoder;
+
+/// Calls `check` with every file of the corpus of `target`.
+#[allow(clippy::print_stdout, reason = "the harness shows the last file when a check fails")]
+fn run(target: &str, check: fn(&[u8])) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus").join(target);
+    let mut files = 0;
+    for entry in std::fs::read_dir(&folder).expect("the corpus is part of the repository") {
+        let path = entry.expect("a readable folder").path();
+        println!("{}", path.display());
+        check(&std::fs::read(&path).expect("a readable file"));
+        files += 1;
+    }
+    assert!(files > 0, "{} is empty", folder.display());
+}
+
+#[test]
+fn frame_decoder_corpus() {
+    run("frame_decoder", frame_decoder::check);
+}
