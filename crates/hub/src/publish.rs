@@ -79,6 +79,11 @@ impl Publish {
         }
     }
 
+    /// Whether both messages go to exactly the same connections.
+    pub(crate) fn same_audience(&self, other: &Self) -> bool {
+        self.hub == other.hub && self.target == other.target && self.excluded == other.excluded
+    }
+
     fn message_from(&self) -> MessageFrom<'_> {
         match &self.target {
             Target::Group(group) => MessageFrom::Group { group, from_user: self.from_user.as_deref() },

@@ -1,0 +1,76 @@
+//! How connections end: by the application, by a fault of the client, by the client itself, by a stop.
+
+use hublet_wire::client::json;
+use hublet_wire::ws::{self, CloseCode, Opcode};
+
+use crate::Millis;
+use crate::conn::{Phase, Slot};
+use crate::shard::Shard;
+
+/// `disconnected` text before a planned stop (client-protocols.md §9.5).
+const SERVICE_RELOADING: &str = "Service reloading, reconnect";
+
+impl Shard {
+    /// Closes on a REST request: `disconnected` with the documented text, then 1000 without a reason
+    /// (client-protocols.md §9.3, rest-api.md §5.2).
+    pub(crate) fn close_by_application(&mut self, slot: Slot, reason: &str, now: Millis) {
+        let message = if reason.is_empty() {
+            "Application server closed the connection.".to_owned()
+        } else {
+            format!("Application server closed the connection. Reason: {reason}")
+        };
+        self.close(slot, CloseCode::NORMAL, "", Some(&message), now);
+    }
+
+    /// Closes for a fault of the client; with `announced` the reason is sent as a `disconnected` message too.
+    pub(crate) fn close_with(
+        &mut self,
+        slot: Slot,
+        code: CloseCode,
+        reason: &str,
+        announced: bool,
+        now: Millis,
+    ) {
+        self.close(slot, code, reason, announced.then_some(reason), now);
+    }
+
+    /// Closes every connection for a planned stop (client-protocols.md §9.5).
+    pub(crate) fn stop(&mut self, now: Millis) {
+        let open: Vec<Slot> = self.conns.iter().filter(|(_, c)| c.phase == Phase::Open).map(|(_, c)| c.id.slot).collect();
+        for slot in open {
+            self.close(slot, CloseCode::SERVICE_RESTART, SERVICE_RELOADING, Some(SERVICE_RELOADING), now);
+        }
+    }
+
+    fn close(&mut self, slot: Slot, code: CloseCode, reason: &str, message: Option<&str>, now: Millis) {
+        let Some(conn) = self.conns.get(slot as usize) else { return };
+        if conn.phase != Phase::Open {
+            return;
+        }
+        if let Some(message) = message
+            && conn.protocol.is_pubsub()
+        {
+            self.enqueue(slot, json::disconnected_frame(message));
+        }
+        self.enqueue(slot, ws::encode_close(code, reason));
+        self.begin_closing(slot, Phase::AwaitingClose, now);
+    }
+
+    /// The peer's close frame arrived: answer it unless it is itself the answer, then let the socket go.
+    pub(crate) fn closed_by_peer(&mut self, slot: Slot, code: Option<u16>, now: Millis) {
+        if self.is_open(slot) {
+            let answer = match code {
+                Some(code) => ws::encode_close(CloseCode(code), ""),
+                None => ws::encode_control(Opcode::Close, &[]),
+            };
+            self.enqueue(slot, answer);
+            self.begin_closing(slot, Phase::Closed, now);
+        } else if let Some(conn) = self.conns.get_mut(slot as usize)
+            && conn.phase == Phase::AwaitingClose
+        {
+            conn.phase = Phase::Closed;
+            // The queue may be empty already: let the driver look at the connection once more.
+            self.mark_dirty(slot);
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! One connection as the hub sees it: identity, rights, memberships and outgoing queue; no socket.
+
+use std::sync::Arc;
+
+use hublet_wire::id::ConnId;
+use smallvec::SmallVec;
+
+use crate::Millis;
+use crate::acks::AckWindow;
+use crate::index::{GroupKey, HubKey};
+use crate::permission::Permissions;
+use crate::publish::Variant;
+use crate::queue::OutQueue;
+
+/// Index of a connection in its shard; used again after the connection is gone.
+pub type Slot = u32;
+
+/// An upgraded socket's identity and rights, as its token and handshake gave them.
+#[derive(Debug, Clone)]
+pub struct Accept {
+    /// Lower-cased hub name.
+    pub hub: Arc<str>,
+    /// User id; `None` for anonymous clients.
+    pub user: Option<Arc<str>>,
+    /// Rights from the token's roles.
+    pub permissions: Permissions,
+    /// Groups to be in from the start.
+    pub groups: Vec<Arc<str>>,
+    /// What the client speaks.
+    pub protocol: Protocol,
+}
+
+/// What a client speaks on its socket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Protocol {
+    /// `json.webpubsub.azure.v1`.
+    Json,
+    /// A simple client whose frames become the event `message` (client-protocols.md §2.2).
+    SimpleEvent,
+    /// A simple client whose frames are published to one group (client-protocols.md §2.2).
+    SimpleSendToGroup {
+        /// The group.
+        group: Arc<str>,
+        /// Leave the sender out.
+        no_echo: bool,
+    },
+}
+
+impl Protocol {
+    /// Whether the client speaks a PubSub subprotocol, which has system messages and acks.
+    pub fn is_pubsub(&self) -> bool {
+        matches!(self, Self::Json)
+    }
+
+    pub(crate) fn variant(&self) -> Variant {
+        match self {
+            Self::Json => Variant::Json,
+            Self::SimpleEvent | Self::SimpleSendToGroup { .. } => Variant::Simple,
+        }
+    }
+}
+
+/// How far the life of a connection has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Messages flow.
+    Open,
+    /// Our close frame is queued or sent; the peer's is awaited.
+    AwaitingClose,
+    /// The peer broke the framing: nothing more can be read, so the socket is half-closed after the queue.
+    Discarding,
+    /// Both close frames are on their way; the socket goes after the queue.
+    Closed,
+}
+
+#[derive(Debug)]
+pub(crate) struct Conn {
+    pub(crate) id: ConnId,
+    pub(crate) hub: HubKey,
+    pub(crate) phase: Phase,
+    pub(crate) dirty: bool,
+    pub(crate) user: Option<Arc<str>>,
+    pub(crate) position_all: u32,
+    pub(crate) position_user: u32,
+    pub(crate) groups: SmallVec<[Membership; 1]>,
+    pub(crate) permissions: Permissions,
+    pub(crate) protocol: Protocol,
+    pub(crate) acks: Option<Box<AckWindow>>,
+    pub(crate) queue: OutQueue,
+    pub(crate) last_received: Millis,
+}
+
+/// A group of a connection and the connection's position in the group's member list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Membership {
+    pub(crate) group: GroupKey,
+    pub(crate) position: u32,
+}
+
+impl Conn {
+    pub(crate) fn is_member(&self, group: GroupKey) -> bool {
+        self.groups.iter().any(|membership| membership.group == group)
+    }
+}

@@ -1,0 +1,234 @@
+//! Which shards of the node have connections of a hub, members of a group, connections of a user.
+
+use std::hash::{BuildHasher, Hash, Hasher};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use hashbrown::{DefaultHashBuilder, Equivalent, HashMap};
+
+use crate::publish::Target;
+
+/// Most shards a node can have: a set of them is one word.
+pub const SHARDS_MAX: usize = 64;
+/// Locks of the map. Writes happen only when a shard gains its first or loses its last member.
+const STRIPES: usize = 64;
+
+/// A set of shards.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ShardSet(u64);
+
+impl ShardSet {
+    /// The set of one shard.
+    pub fn only(shard: usize) -> Self {
+        Self(1_u64.checked_shl(u32::try_from(shard).unwrap_or(u32::MAX)).unwrap_or(0))
+    }
+
+    /// Whether `shard` is in the set.
+    pub fn contains(self, shard: usize) -> bool {
+        self.0 & Self::only(shard).0 != 0
+    }
+
+    /// The set without `shard`.
+    #[must_use]
+    pub fn without(self, shard: usize) -> Self {
+        Self(self.0 & !Self::only(shard).0)
+    }
+
+    /// Whether the set has no member.
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// The members in ascending order.
+    pub fn iter(self) -> impl Iterator<Item = usize> {
+        let mut rest = self.0;
+        std::iter::from_fn(move || {
+            (rest != 0).then(|| {
+                let shard = rest.trailing_zeros() as usize;
+                rest &= rest - 1;
+                shard
+            })
+        })
+    }
+}
+
+/// What a shard can have members of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Topic<'a> {
+    /// Connections of the hub.
+    Hub,
+    /// Members of a group.
+    Group(&'a str),
+    /// Connections of a user.
+    User(&'a str),
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Kind {
+    Hub,
+    Group(Arc<str>),
+    User(Arc<str>),
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Key {
+    hub: Arc<str>,
+    kind: Kind,
+}
+
+impl Key {
+    fn as_ref(&self) -> KeyRef<'_> {
+        let topic = match &self.kind {
+            Kind::Hub => Topic::Hub,
+            Kind::Group(name) => Topic::Group(name),
+            Kind::User(name) => Topic::User(name),
+        };
+        KeyRef { hub: &self.hub, topic }
+    }
+}
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_ref().hash(state);
+    }
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct KeyRef<'a> {
+    hub: &'a str,
+    topic: Topic<'a>,
+}
+
+impl Equivalent<Key> for KeyRef<'_> {
+    fn equivalent(&self, key: &Key) -> bool {
+        *self == key.as_ref()
+    }
+}
+
+type Stripe = RwLock<HashMap<Key, ShardSet>>;
+
+/// The node's map from topics to shards: the only structure that shards share.
+///
+/// A shard enters itself before the join that made it a member is acknowledged, so every publish that begins after
+/// the acknowledgement finds it.
+#[derive(Debug)]
+pub struct Directory {
+    shards: usize,
+    hasher: DefaultHashBuilder,
+    stripes: Box<[Stripe]>,
+}
+
+impl Directory {
+    /// A directory for `shards` shards, at most [`SHARDS_MAX`]. With one shard nothing is recorded.
+    pub fn new(shards: usize) -> Self {
+        let stripes = if shards > 1 { STRIPES } else { 0 };
+        Self {
+            shards,
+            hasher: DefaultHashBuilder::default(),
+            stripes: (0..stripes).map(|_| Stripe::default()).collect(),
+        }
+    }
+
+    /// Number of shards of the node.
+    pub fn shards(&self) -> usize {
+        self.shards
+    }
+
+    /// The shards that have members of the topic; for a node of one shard always that one.
+    pub fn lookup(&self, hub: &str, topic: Topic<'_>) -> ShardSet {
+        let key = KeyRef { hub, topic };
+        match self.stripe(&key) {
+            None => ShardSet::only(0),
+            Some(stripe) => {
+                let map = stripe.read().unwrap_or_else(PoisonError::into_inner);
+                map.get(&key).copied().unwrap_or_default()
+            }
+        }
+    }
+
+    /// The shards that may have receivers of a message.
+    pub fn receivers(&self, hub: &str, target: &Target) -> ShardSet {
+        match target {
+            Target::All => self.lookup(hub, Topic::Hub),
+            Target::Group(name) => self.lookup(hub, Topic::Group(name)),
+            Target::User(name) => self.lookup(hub, Topic::User(name)),
+            Target::Connection(id) if usize::from(id.shard) < self.shards => {
+                ShardSet::only(usize::from(id.shard))
+            }
+            Target::Connection(_) => ShardSet::default(),
+        }
+    }
+
+    /// Records that `shard` has its first connection of the hub.
+    pub(crate) fn enter_hub(&self, hub: &Arc<str>, shard: usize) {
+        self.enter(shard, KeyRef { hub, topic: Topic::Hub }, || Kind::Hub, hub);
+    }
+
+    /// Records that `shard` has its first member of the group.
+    pub(crate) fn enter_group(&self, hub: &Arc<str>, group: &Arc<str>, shard: usize) {
+        let key = KeyRef { hub, topic: Topic::Group(group) };
+        self.enter(shard, key, || Kind::Group(Arc::clone(group)), hub);
+    }
+
+    /// Records that `shard` has its first connection of the user.
+    pub(crate) fn enter_user(&self, hub: &Arc<str>, user: &Arc<str>, shard: usize) {
+        let key = KeyRef { hub, topic: Topic::User(user) };
+        self.enter(shard, key, || Kind::User(Arc::clone(user)), hub);
+    }
+
+    fn enter(&self, shard: usize, key: KeyRef<'_>, kind: impl FnOnce() -> Kind, hub: &Arc<str>) {
+        let Some(stripe) = self.stripe(&key) else { return };
+        let mut map = stripe.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(set) = map.get_mut(&key) {
+            set.0 |= ShardSet::only(shard).0;
+        } else {
+            map.insert(Key { hub: Arc::clone(hub), kind: kind() }, ShardSet::only(shard));
+        }
+    }
+
+    /// Records that `shard` lost its last member of the topic.
+    pub(crate) fn leave(&self, hub: &str, topic: Topic<'_>, shard: usize) {
+        let key = KeyRef { hub, topic };
+        let Some(stripe) = self.stripe(&key) else { return };
+        let mut map = stripe.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(set) = map.get_mut(&key) {
+            *set = set.without(shard);
+            if set.is_empty() {
+                map.remove(&key);
+            }
+        }
+    }
+
+    fn stripe(&self, key: &KeyRef<'_>) -> Option<&Stripe> {
+        // `STRIPES` is a power of two; a node of one shard has no stripes.
+        #[expect(clippy::cast_possible_truncation, reason = "only the low bits are used")]
+        let at = self.hasher.hash_one(key) as usize & (STRIPES - 1);
+        self.stripes.get(at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_topic_is_known_while_a_shard_has_it() {
+        let directory = Directory::new(3);
+        let (hub, room): (Arc<str>, Arc<str>) = ("h".into(), "room".into());
+        directory.enter_group(&hub, &room, 0);
+        directory.enter_group(&hub, &room, 2);
+        directory.enter_user(&hub, &room, 1);
+        let shards = |topic| directory.lookup("h", topic).iter().collect::<Vec<_>>();
+        assert_eq!(shards(Topic::Group("room")), [0, 2]);
+        assert_eq!(shards(Topic::User("room")), [1], "a user is not a group of the same name");
+        assert_eq!(shards(Topic::Hub), [0_usize; 0]);
+        directory.leave("h", Topic::Group("room"), 0);
+        directory.leave("h", Topic::Group("room"), 2);
+        assert!(directory.lookup("h", Topic::Group("room")).is_empty());
+    }
+
+    #[test]
+    fn one_shard_is_always_asked() {
+        let directory = Directory::new(1);
+        assert_eq!(directory.lookup("h", Topic::Group("g")), ShardSet::only(0));
+    }
+}

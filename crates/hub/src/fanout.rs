@@ -1,0 +1,208 @@
+//! Fan-out: from one message to the queues of its receivers on this shard.
+//!
+//! Messages that follow each other to the same audience wait in [`Pending`] until something else needs the queues.
+//! Then their frames are joined once, and every receiver gets one reference: the walk over the members, the queue
+//! entry and the kernel's per-slice cost are paid once per batch instead of once per message.
+
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+
+use crate::conn::{Conn, Slot};
+use crate::index::{GroupKey, HubKey};
+use crate::limits::{JOINED_BYTES_MAX, JOINED_FRAME_BYTES_MAX};
+use crate::publish::{Publish, Target, Variant};
+use crate::shard::{Effect, Shard};
+
+/// Messages to one audience that are not in the queues yet.
+#[derive(Debug, Default)]
+pub(crate) struct Pending {
+    audience: Option<Audience>,
+    publishes: Vec<Arc<Publish>>,
+    payload_bytes: usize,
+}
+
+/// The receivers of a target on this shard, resolved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Audience {
+    All(HubKey),
+    Group(HubKey, GroupKey),
+    User(HubKey, Arc<str>),
+    Connection(Slot),
+}
+
+impl Audience {
+    fn contains(&self, slot: Slot, conn: &Conn) -> bool {
+        match self {
+            Self::All(hub) => conn.hub == *hub,
+            Self::Group(hub, group) => conn.hub == *hub && conn.is_member(*group),
+            Self::User(hub, user) => conn.hub == *hub && conn.user.as_ref() == Some(user),
+            Self::Connection(only) => slot == *only,
+        }
+    }
+}
+
+impl Shard {
+    /// Sends a message to its receivers on all shards of the node.
+    pub(crate) fn publish(&mut self, publish: Publish) {
+        let publish = Arc::new(publish);
+        let shards = self.directory.receivers(&publish.hub, &publish.target);
+        let others = shards.without(self.index);
+        if !others.is_empty() {
+            self.effects.push(Effect::Forward { shards: others, publish: Arc::clone(&publish) });
+        }
+        if shards.contains(self.index) {
+            self.deliver(publish);
+        }
+    }
+
+    /// Sends a message to its receivers on this shard.
+    pub(crate) fn deliver(&mut self, publish: Arc<Publish>) {
+        let bytes = publish.payload.bytes().len();
+        let joins = self.pending.publishes.last().is_some_and(|last| last.same_audience(&publish))
+            && self.pending.payload_bytes + bytes <= JOINED_BYTES_MAX;
+        if !joins {
+            self.flush_pending();
+            self.pending.audience = self.resolve(&publish);
+            if self.pending.audience.is_none() {
+                return;
+            }
+        }
+        self.pending.payload_bytes += bytes;
+        self.pending.publishes.push(publish);
+    }
+
+    fn resolve(&self, publish: &Publish) -> Option<Audience> {
+        let hub_key = self.hubs.key(&publish.hub)?;
+        let hub = self.hubs.get(hub_key)?;
+        match &publish.target {
+            Target::All => Some(Audience::All(hub_key)),
+            Target::Group(group) => hub.groups.key(group).map(|key| Audience::Group(hub_key, key)),
+            Target::User(user) => {
+                hub.users.contains_key(user).then(|| Audience::User(hub_key, Arc::clone(user)))
+            }
+            Target::Connection(id) => self.slot_of(hub_key, id).map(Audience::Connection),
+        }
+    }
+
+    /// Whether a connection is to receive a message that still waits.
+    pub(crate) fn is_pending_receiver(&self, slot: Slot) -> bool {
+        match (&self.pending.audience, self.conns.get(slot as usize)) {
+            (Some(audience), Some(conn)) => audience.contains(slot, conn),
+            _ => false,
+        }
+    }
+
+    /// Puts the waiting messages into the queues of their receivers.
+    pub(crate) fn flush_pending(&mut self) {
+        let Some(audience) = self.pending.audience.take() else { return };
+        let mut publishes = std::mem::take(&mut self.pending.publishes);
+        self.pending.payload_bytes = 0;
+        self.fan_out(&audience, &publishes);
+        publishes.clear();
+        self.pending.publishes = publishes;
+    }
+
+    fn fan_out(&mut self, audience: &Audience, publishes: &[Arc<Publish>]) {
+        let Some(excluded) = publishes.first().map(|publish| publish.excluded.as_slice()) else { return };
+        let mut walk = Walk {
+            blocks: [None, None],
+            publishes,
+            queue_bytes_max: self.limits.queue_bytes_max,
+            shard_queue_bytes_max: self.limits.shard_queue_bytes_max,
+            queued_bytes: self.queued_bytes,
+            deliveries: 0,
+            slow: Vec::new(),
+        };
+        let (conns, dirty) = (&mut self.conns, &mut self.dirty);
+        let mut give = |slot: Slot| {
+            if let Some(conn) = conns.get_mut(slot as usize)
+                && !excluded.contains(&conn.id)
+            {
+                walk.give(slot, conn);
+                if !conn.dirty {
+                    conn.dirty = true;
+                    dirty.push_back(slot);
+                }
+            }
+        };
+        let hub = |key: HubKey| self.hubs.get(key);
+        match audience {
+            Audience::All(key) => hub(*key).into_iter().for_each(|hub| hub.all.slots().for_each(&mut give)),
+            Audience::Group(key, group) => hub(*key)
+                .and_then(|hub| hub.groups.get(*group))
+                .into_iter()
+                .for_each(|members| members.slots().for_each(&mut give)),
+            Audience::User(key, user) => hub(*key)
+                .and_then(|hub| hub.users.get(user))
+                .into_iter()
+                .for_each(|members| members.slots().for_each(&mut give)),
+            Audience::Connection(slot) => give(*slot),
+        }
+        self.queued_bytes = walk.queued_bytes;
+        self.counters.deliveries += walk.deliveries;
+        for slot in walk.slow {
+            self.cut_slow_consumer(slot);
+        }
+    }
+}
+
+/// The state of one walk over the receivers of a batch.
+struct Walk<'a> {
+    /// The batch as each variant sees it, encoded on first need.
+    blocks: [Option<Vec<Bytes>>; 2],
+    publishes: &'a [Arc<Publish>],
+    queue_bytes_max: usize,
+    shard_queue_bytes_max: usize,
+    queued_bytes: usize,
+    deliveries: u64,
+    slow: Vec<Slot>,
+}
+
+impl Walk<'_> {
+    fn give(&mut self, slot: Slot, conn: &mut Conn) {
+        let variant = conn.protocol.variant();
+        let blocks = self.blocks[variant as usize].get_or_insert_with(|| join(self.publishes, variant));
+        // A shard that holds too much lets each connection hold less, so that the slowest go first.
+        let limit = if self.queued_bytes > self.shard_queue_bytes_max {
+            self.queue_bytes_max / 16
+        } else {
+            self.queue_bytes_max
+        };
+        let before = conn.queue.queued_bytes();
+        for block in blocks {
+            conn.queue.push(block.clone());
+        }
+        let after = conn.queue.queued_bytes();
+        self.queued_bytes += after - before;
+        self.deliveries += self.publishes.len() as u64;
+        // A queue that was empty may hold any one batch: no message is too large to be delivered.
+        if before > 0 && after > limit {
+            self.slow.push(slot);
+        }
+    }
+}
+
+/// The frames of a batch for one variant: small ones copied together once, large ones as they are.
+fn join(publishes: &[Arc<Publish>], variant: Variant) -> Vec<Bytes> {
+    if let [only] = publishes {
+        return vec![only.frame(variant).clone()];
+    }
+    let mut blocks = Vec::new();
+    let mut joined = BytesMut::new();
+    for publish in publishes {
+        let frame = publish.frame(variant);
+        if frame.len() > JOINED_FRAME_BYTES_MAX {
+            if !joined.is_empty() {
+                blocks.push(joined.split().freeze());
+            }
+            blocks.push(frame.clone());
+        } else {
+            joined.extend_from_slice(frame);
+        }
+    }
+    if !joined.is_empty() {
+        blocks.push(joined.freeze());
+    }
+    blocks
+}

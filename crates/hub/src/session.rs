@@ -1,0 +1,187 @@
+//! What a client's frames do: the rules of simple clients and of the PubSub subprotocols.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use hublet_wire::client::{AckError, ClientOp, GroupAction, Payload, json};
+use hublet_wire::ws::{self, CloseCode, Event, Opcode, ProtocolError};
+use smallvec::{SmallVec, smallvec};
+
+use crate::Millis;
+use crate::conn::{Phase, Protocol, Slot};
+use crate::publish::{Publish, Target};
+use crate::shard::Shard;
+
+/// Reason of the close when a JSON client sends a binary message (client-protocols.md §8).
+const JSON_NEEDS_TEXT: &str = "The JSON subprotocol requires text messages.";
+/// Reason of the close when nothing handles a simple client's frame (client-protocols.md §2.3).
+const INTERNAL_ERROR: &str = "Internal server error";
+
+impl Shard {
+    /// A WebSocket message or control frame arrived.
+    pub fn received(&mut self, slot: Slot, event: Event<'_>, now: Millis) {
+        let Some(conn) = self.conns.get_mut(slot as usize) else { return };
+        conn.last_received = now;
+        match (conn.phase, event) {
+            (Phase::Open, Event::Text(text)) => self.message(slot, Frame::Text(text), now),
+            (Phase::Open, Event::Binary(bytes)) => self.message(slot, Frame::Binary(bytes), now),
+            (Phase::Open, Event::Ping(payload)) => {
+                self.enqueue(slot, ws::encode_control(Opcode::Pong, payload));
+            }
+            (_, Event::Close { code, .. }) => self.closed_by_peer(slot, code, now),
+            // After our close frame only the peer's close frame matters.
+            _ => {}
+        }
+    }
+
+    /// The peer broke the framing rules; nothing after it can be read.
+    pub fn protocol_error(&mut self, slot: Slot, error: &ProtocolError, now: Millis) {
+        let code = error.close_code();
+        if self.is_open(slot) {
+            // A peer that breaks the framing itself gets the close frame alone (client-protocols.md §8).
+            self.close_with(slot, code, &error.to_string(), code != CloseCode::PROTOCOL_ERROR, now);
+        }
+        if let Some(conn) = self.conns.get_mut(slot as usize) {
+            conn.phase = Phase::Discarding;
+        }
+    }
+
+    fn message(&mut self, slot: Slot, frame: Frame<'_>, now: Millis) {
+        self.counters.messages_in += 1;
+        let Some(conn) = self.conns.get(slot as usize) else { return };
+        match (&conn.protocol, frame) {
+            (Protocol::Json, Frame::Text(text)) => match json::decode(text) {
+                Ok(op) => self.request(slot, op),
+                Err(invalid) => {
+                    self.close_with(slot, CloseCode::INVALID_PAYLOAD, &invalid.to_string(), true, now);
+                }
+            },
+            (Protocol::Json, Frame::Binary(_)) => {
+                self.close_with(slot, CloseCode::UNSUPPORTED_DATA, JSON_NEEDS_TEXT, true, now);
+            }
+            // No event handler can be configured yet, so no frame is ever handled.
+            (Protocol::SimpleEvent, _) => {
+                self.close_with(slot, CloseCode::INTERNAL_ERROR, INTERNAL_ERROR, false, now);
+            }
+            (Protocol::SimpleSendToGroup { group, no_echo }, frame) => {
+                if conn.permissions.allows(GroupAction::Send, group) {
+                    let (group, no_echo) = (Arc::clone(group), *no_echo);
+                    self.send_to_group(slot, group, no_echo, frame.into_payload(), Vec::new());
+                } else {
+                    let reason = AckError::Forbidden(GroupAction::Send, group).to_string();
+                    self.close_with(slot, CloseCode::POLICY_VIOLATION, &reason, false, now);
+                }
+            }
+        }
+    }
+
+    /// Executes one request of a PubSub client.
+    fn request(&mut self, slot: Slot, op: ClientOp<'_>) {
+        match op {
+            ClientOp::Ping => self.enqueue(slot, json::pong_frame()),
+            // Only reliable connections have a queue of unacknowledged messages.
+            ClientOp::SequenceAck { .. } => {}
+            ClientOp::JoinGroup { group, ack_id } => self.acknowledged(slot, ack_id, |shard| {
+                shard.check(slot, GroupAction::Join, &group)?;
+                if shard.join(slot, &Arc::from(&*group)) {
+                    Ok(())
+                } else {
+                    Err(AckError::BadRequest("The connection is in too many groups: leave one first."))
+                }
+            }),
+            ClientOp::LeaveGroup { group, ack_id } => self.acknowledged(slot, ack_id, |shard| {
+                shard.check(slot, GroupAction::Leave, &group)?;
+                shard.leave(slot, &group);
+                Ok(())
+            }),
+            ClientOp::SendToGroup { ref group, ack_id, no_echo, payload, metadata, ttl_seconds: _ } => {
+                self.acknowledged(slot, ack_id, |shard| {
+                    shard.check(slot, GroupAction::Send, group)?;
+                    let name = shard.group_name(slot, group);
+                    shard.send_to_group(slot, name, no_echo, payload, metadata);
+                    Ok(())
+                });
+            }
+            // No event handler can be configured yet: the documented answer to an event that nothing handles.
+            ClientOp::Event { ack_id, .. } => {
+                self.acknowledged(slot, ack_id, |_| Err(AckError::InternalServerError));
+            }
+            ClientOp::GroupState { ack_id } => self.acknowledged(slot, ack_id, |_| {
+                Err(AckError::BadRequest("Group state is a preview feature that this service does not offer."))
+            }),
+        }
+    }
+
+    /// Runs a request unless its ack id succeeded before, and answers with an ack if one was asked for.
+    fn acknowledged<'a>(
+        &mut self,
+        slot: Slot,
+        ack_id: Option<u64>,
+        run: impl FnOnce(&mut Self) -> Result<(), AckError<'a>>,
+    ) {
+        let Some(ack_id) = ack_id else {
+            // Without an ack id a refusal is silent and the connection stays (client-protocols.md D5, D6).
+            let _ = run(self);
+            return;
+        };
+        let seen = self.conns.get(slot as usize).and_then(|conn| conn.acks.as_deref());
+        let result = if seen.is_some_and(|acks| acks.contains(ack_id)) {
+            Err(AckError::Duplicate(ack_id))
+        } else {
+            run(self)
+        };
+        if result.is_ok()
+            && let Some(conn) = self.conns.get_mut(slot as usize)
+        {
+            conn.acks.get_or_insert_default().insert(ack_id);
+        }
+        self.enqueue(slot, json::ack_frame(ack_id, result.as_ref().err()));
+    }
+
+    fn check<'a>(&self, slot: Slot, action: GroupAction, group: &'a str) -> Result<(), AckError<'a>> {
+        let allowed =
+            self.conns.get(slot as usize).is_some_and(|conn| conn.permissions.allows(action, group));
+        if allowed { Ok(()) } else { Err(AckError::Forbidden(action, group)) }
+    }
+
+    /// The shared name of a group if this shard has members of it, else a new one.
+    fn group_name(&self, slot: Slot, group: &str) -> Arc<str> {
+        let shared = self.conns.get(slot as usize).and_then(|conn| {
+            let groups = &self.hubs.get(conn.hub)?.groups;
+            groups.name(groups.key(group)?).cloned()
+        });
+        shared.unwrap_or_else(|| Arc::from(group))
+    }
+
+    fn send_to_group(
+        &mut self,
+        slot: Slot,
+        group: Arc<str>,
+        no_echo: bool,
+        payload: Payload,
+        metadata: Vec<(String, String)>,
+    ) {
+        let Some(conn) = self.conns.get(slot as usize) else { return };
+        let Some(hub) = self.hubs.name(conn.hub) else { return };
+        let mut publish = Publish::new(Arc::clone(hub), Target::Group(group), payload);
+        publish.from_user = conn.user.clone();
+        publish.metadata = metadata;
+        publish.excluded = if no_echo { smallvec![conn.id] } else { SmallVec::new() };
+        self.publish(publish);
+    }
+}
+
+/// A data message as it came from the socket.
+enum Frame<'a> {
+    Text(&'a str),
+    Binary(&'a [u8]),
+}
+
+impl Frame<'_> {
+    fn into_payload(self) -> Payload {
+        match self {
+            Self::Text(text) => Payload::Text(Bytes::copy_from_slice(text.as_bytes())),
+            Self::Binary(bytes) => Payload::Binary(Bytes::copy_from_slice(bytes)),
+        }
+    }
+}

@@ -1,0 +1,451 @@
+//! One shard: the connections of one thread, their indices, and everything that changes them.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use hublet_wire::client::json;
+use hublet_wire::id::ConnId;
+use slab::Slab;
+
+use crate::Millis;
+use crate::command::{Command, ConnOp, Select};
+use crate::conn::{Accept, Conn, Membership, Phase, Slot};
+use crate::directory::{Directory, ShardSet, Topic};
+use crate::fanout::Pending;
+use crate::index::{GroupKey, Hubs};
+use crate::limits::{CLOSE_TIMEOUT_MS, Limits};
+use crate::members::{Member, position};
+use crate::publish::Publish;
+use crate::queue::OutQueue;
+
+/// What a shard asks its driver to do.
+#[derive(Debug)]
+pub enum Effect {
+    /// Hand a message to other shards of the node.
+    Forward {
+        /// The shards that have receivers, without this one.
+        shards: ShardSet,
+        /// The message.
+        publish: Arc<Publish>,
+    },
+    /// The connection is gone from the hub: drop its socket.
+    Drop(Slot),
+}
+
+/// What the driver does with a socket whose queue was written out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AfterFlush {
+    /// Nothing; the connection goes on.
+    Keep,
+    /// Close the writing side and throw away what still arrives.
+    ShutdownWrite,
+    /// Drop the socket and tell [`Shard::disconnected`].
+    Drop,
+}
+
+/// Plain counters of a shard, read by its driver.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Counters {
+    /// Connections accepted since the start.
+    pub accepted: u64,
+    /// Messages from clients.
+    pub messages_in: u64,
+    /// Frames put into queues by fan-out.
+    pub deliveries: u64,
+    /// Connections cut because they did not read.
+    pub slow_consumers: u64,
+    /// Connections cut because they answered no ping.
+    pub ping_timeouts: u64,
+}
+
+/// The connections of one thread. All methods are synchronous and take the time as an argument.
+#[derive(Debug)]
+pub struct Shard {
+    pub(crate) index: usize,
+    pub(crate) node: u16,
+    pub(crate) limits: Limits,
+    pub(crate) directory: Arc<Directory>,
+    pub(crate) conns: Slab<Conn>,
+    pub(crate) hubs: Hubs,
+    pub(crate) pending: Pending,
+    pub(crate) effects: Vec<Effect>,
+    pub(crate) dirty: VecDeque<Slot>,
+    /// Connections whose close handshake must end by the given time, in that order.
+    pub(crate) closing: VecDeque<(Millis, ConnId)>,
+    pub(crate) queued_bytes: usize,
+    pub(crate) counters: Counters,
+    pub(crate) ticks: u64,
+}
+
+impl Shard {
+    /// An empty shard, `index` of the node's directory.
+    pub fn new(index: usize, node: u16, limits: Limits, directory: Arc<Directory>) -> Self {
+        Self {
+            index,
+            node,
+            limits,
+            directory,
+            conns: Slab::new(),
+            hubs: Hubs::default(),
+            pending: Pending::default(),
+            effects: Vec::new(),
+            dirty: VecDeque::new(),
+            closing: VecDeque::new(),
+            queued_bytes: 0,
+            counters: Counters::default(),
+            ticks: 0,
+        }
+    }
+
+    /// Connections on this shard, those that are closing included.
+    pub fn connections(&self) -> usize {
+        self.conns.len()
+    }
+
+    /// The counters so far.
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// Registers an upgraded socket and queues its `connected` message (client-protocols.md §1.14).
+    ///
+    /// `nonce` is the random part of the connection id. All effects must have been carried out before: the slot may
+    /// be one that was just given up.
+    pub fn accept(&mut self, accept: Accept, nonce: [u8; 11], now: Millis) -> Slot {
+        self.settle();
+        let Accept { hub: hub_name, user, permissions, groups, protocol } = accept;
+        let slot = position(self.conns.vacant_key());
+        let shard = u8::try_from(self.index).unwrap_or(u8::MAX);
+        let id = ConnId { nonce, shard, slot, node: self.node };
+        let (hub, first) = self.hubs.key_or_insert(&hub_name);
+        if first {
+            self.directory.enter_hub(&hub_name, self.index);
+        }
+        let mut conn = Conn {
+            id,
+            hub,
+            phase: Phase::Open,
+            dirty: false,
+            user,
+            position_all: 0,
+            position_user: 0,
+            groups: smallvec::SmallVec::new(),
+            permissions,
+            protocol,
+            acks: None,
+            queue: OutQueue::default(),
+            last_received: now,
+        };
+        if let Some(index) = self.hubs.get_mut(hub) {
+            let member = Member { slot, back: 0 };
+            conn.position_all = index.all.push(member);
+            if let Some(user) = &conn.user {
+                let members = index.users.entry_ref(user).or_insert_with(|| {
+                    self.directory.enter_user(&hub_name, user, self.index);
+                    Default::default()
+                });
+                conn.position_user = members.push(member);
+            }
+        }
+        let connected =
+            conn.protocol.is_pubsub().then(|| json::connected_frame(conn.user.as_deref(), &conn.id));
+        self.conns.insert(conn);
+        self.counters.accepted += 1;
+        if let Some(frame) = connected {
+            self.enqueue(slot, frame);
+        }
+        for group in &groups {
+            self.join(slot, group);
+        }
+        slot
+    }
+
+    /// Carries out a command from REST, another shard or the service itself.
+    pub fn apply(&mut self, command: Command, now: Millis) {
+        match command {
+            Command::Deliver(publish) => self.deliver(publish),
+            Command::Connections { hub, select, op, reply } => {
+                let found = self.act(&hub, &select, &op, now);
+                if let Some(reply) = reply {
+                    reply(found);
+                }
+            }
+            Command::Stop => self.stop(now),
+        }
+    }
+
+    /// The socket is gone, or the driver drops it after [`AfterFlush::Drop`].
+    pub fn disconnected(&mut self, slot: Slot) {
+        self.remove(slot);
+    }
+
+    /// Makes all queued deliveries visible in the queues. The driver calls it before it writes.
+    pub fn settle(&mut self) {
+        self.flush_pending();
+    }
+
+    /// Whether messages of a connection are still to be decoded.
+    pub fn is_readable(&self, slot: Slot) -> bool {
+        let phase = self.conns.get(slot as usize).map(|conn| conn.phase);
+        matches!(phase, Some(Phase::Open | Phase::AwaitingClose))
+    }
+
+    /// Makes the driver look at a connection's queue once more, because its socket may take more now.
+    pub fn mark_dirty(&mut self, slot: Slot) {
+        if let Some(conn) = self.conns.get_mut(slot as usize)
+            && !conn.dirty
+        {
+            conn.dirty = true;
+            self.dirty.push_back(slot);
+        }
+    }
+
+    /// Takes the next connection that has something to write.
+    pub fn next_dirty(&mut self) -> Option<Slot> {
+        loop {
+            let slot = self.dirty.pop_front()?;
+            if let Some(conn) = self.conns.get_mut(slot as usize)
+                && conn.dirty
+            {
+                conn.dirty = false;
+                return Some(slot);
+            }
+        }
+    }
+
+    /// The outgoing queue of a connection.
+    pub fn queue(&self, slot: Slot) -> Option<&OutQueue> {
+        self.conns.get(slot as usize).map(|conn| &conn.queue)
+    }
+
+    /// Tells that `written` bytes of the queue went to the socket.
+    pub fn wrote(&mut self, slot: Slot, written: usize) {
+        if let Some(conn) = self.conns.get_mut(slot as usize) {
+            let before = conn.queue.queued_bytes();
+            conn.queue.advance(written);
+            self.queued_bytes -= before - conn.queue.queued_bytes();
+        }
+    }
+
+    /// What to do with a connection whose queue is empty now.
+    pub fn flushed(&self, slot: Slot) -> AfterFlush {
+        match self.conns.get(slot as usize).map(|conn| conn.phase) {
+            Some(Phase::Open | Phase::AwaitingClose) => AfterFlush::Keep,
+            Some(Phase::Discarding) => AfterFlush::ShutdownWrite,
+            Some(Phase::Closed) | None => AfterFlush::Drop,
+        }
+    }
+
+    /// Takes the effects since the last call, in order.
+    pub fn take_effects(&mut self) -> Vec<Effect> {
+        std::mem::take(&mut self.effects)
+    }
+
+    /// Puts a frame into a connection's own queue, after everything published before.
+    pub(crate) fn enqueue(&mut self, slot: Slot, frame: Bytes) {
+        if self.is_pending_receiver(slot) {
+            self.flush_pending();
+        }
+        let Some(conn) = self.conns.get_mut(slot as usize) else { return };
+        let before = conn.queue.queued_bytes();
+        conn.queue.push(frame);
+        self.queued_bytes += conn.queue.queued_bytes() - before;
+        let full = before > 0 && conn.queue.queued_bytes() > self.limits.queue_bytes_max;
+        self.mark_dirty(slot);
+        if full {
+            self.cut_slow_consumer(slot);
+        }
+    }
+
+    /// Ends a connection that does not read: its queue is full, so no close frame could reach it.
+    pub(crate) fn cut_slow_consumer(&mut self, slot: Slot) {
+        self.counters.slow_consumers += 1;
+        self.remove(slot);
+    }
+
+    /// Adds a connection to a group; `false` when it is in too many already.
+    pub(crate) fn join(&mut self, slot: Slot, group: &Arc<str>) -> bool {
+        self.settle();
+        let Some(conn) = self.conns.get_mut(slot as usize) else { return true };
+        let Some(hub) = self.hubs.get_mut(conn.hub) else { return true };
+        let known = hub.groups.key(group);
+        if known.is_some_and(|key| conn.is_member(key)) {
+            return true;
+        }
+        if conn.groups.len() >= self.limits.groups_per_connection_max {
+            return false;
+        }
+        let (key, first) = hub.groups.key_or_insert(group);
+        if let Some(members) = hub.groups.get_mut(key) {
+            let position = members.push(Member { slot, back: position(conn.groups.len()) });
+            conn.groups.push(Membership { group: key, position });
+        }
+        if first && let Some(hub_name) = self.hubs.name(conn.hub) {
+            self.directory.enter_group(hub_name, group, self.index);
+        }
+        true
+    }
+
+    /// Removes a connection from a group it may or may not be in.
+    pub(crate) fn leave(&mut self, slot: Slot, group: &str) {
+        self.settle();
+        let Some(conn) = self.conns.get(slot as usize) else { return };
+        let Some(key) = self.hubs.get(conn.hub).and_then(|hub| hub.groups.key(group)) else { return };
+        if let Some(at) = conn.groups.iter().position(|membership| membership.group == key) {
+            self.leave_at(slot, at);
+        }
+    }
+
+    /// Ends the membership at index `at` of the connection's list.
+    fn leave_at(&mut self, slot: Slot, at: usize) {
+        let Some(conn) = self.conns.get_mut(slot as usize) else { return };
+        let hub_key = conn.hub;
+        let Membership { group, position: at_group } = conn.groups.swap_remove(at);
+        let moved_membership = conn.groups.get(at).copied();
+        conn.groups.shrink_to_fit();
+        let Some(hub) = self.hubs.get_mut(hub_key) else { return };
+        if let Some(moved) = moved_membership
+            && let Some(members) = hub.groups.get_mut(moved.group)
+        {
+            members.set_back(moved.position, position(at));
+        }
+        let Some(members) = hub.groups.get_mut(group) else { return };
+        let moved_member = members.remove(at_group);
+        let emptied = members.is_empty();
+        if let Some(Member { slot, back }) = moved_member
+            && let Some(conn) = self.conns.get_mut(slot as usize)
+            && let Some(membership) = conn.groups.get_mut(back as usize)
+        {
+            membership.position = at_group;
+        }
+        if emptied {
+            self.drop_group(hub_key, group);
+        }
+    }
+
+    fn drop_group(&mut self, hub_key: u32, group: GroupKey) {
+        let name = self.hubs.get_mut(hub_key).and_then(|hub| hub.groups.remove(group));
+        if let (Some(hub_name), Some(name)) = (self.hubs.name(hub_key), name) {
+            self.directory.leave(hub_name, Topic::Group(&name), self.index);
+        }
+    }
+
+    /// Takes a connection out of every index, so that it receives and counts no more; its slot and queue stay.
+    pub(crate) fn detach(&mut self, slot: Slot) {
+        self.settle();
+        while let Some(last) = self.conns.get(slot as usize).and_then(|conn| conn.groups.len().checked_sub(1))
+        {
+            self.leave_at(slot, last);
+        }
+        let Some(conn) = self.conns.get_mut(slot as usize) else { return };
+        let (hub_key, user) = (conn.hub, conn.user.take());
+        let (at_all, at_user) = (conn.position_all, conn.position_user);
+        let (Some(hub_name), Some(_)) = (self.hubs.name(hub_key).cloned(), self.hubs.get(hub_key)) else {
+            return;
+        };
+        let Some(hub) = self.hubs.get_mut(hub_key) else { return };
+        if let Some(moved) = hub.all.remove(at_all)
+            && let Some(conn) = self.conns.get_mut(moved.slot as usize)
+        {
+            conn.position_all = at_all;
+        }
+        if let Some(user) = user
+            && let Some(members) = hub.users.get_mut(&user)
+        {
+            if let Some(moved) = members.remove(at_user)
+                && let Some(conn) = self.conns.get_mut(moved.slot as usize)
+            {
+                conn.position_user = at_user;
+            }
+            if members.is_empty() {
+                hub.users.remove(&user);
+                self.directory.leave(&hub_name, Topic::User(&user), self.index);
+            }
+        }
+        if hub.all.is_empty() {
+            self.hubs.remove(hub_key);
+            self.directory.leave(&hub_name, Topic::Hub, self.index);
+        }
+    }
+
+    /// Forgets a connection and asks the driver to drop its socket.
+    pub(crate) fn remove(&mut self, slot: Slot) {
+        if self.is_open(slot) {
+            self.detach(slot);
+        }
+        if let Some(conn) = self.conns.try_remove(slot as usize) {
+            self.queued_bytes -= conn.queue.queued_bytes();
+            self.effects.push(Effect::Drop(slot));
+        }
+    }
+
+    pub(crate) fn is_open(&self, slot: Slot) -> bool {
+        self.conns.get(slot as usize).is_some_and(|conn| conn.phase == Phase::Open)
+    }
+
+    /// Marks a connection as closing: out of all indices, and gone for good after the close time-out.
+    pub(crate) fn begin_closing(&mut self, slot: Slot, phase: Phase, now: Millis) {
+        self.detach(slot);
+        if let Some(conn) = self.conns.get_mut(slot as usize) {
+            conn.phase = phase;
+            self.closing.push_back((now + CLOSE_TIMEOUT_MS, conn.id));
+        }
+    }
+
+    fn act(&mut self, hub: &str, select: &Select, op: &ConnOp, now: Millis) -> usize {
+        let Some(hub_key) = self.hubs.key(hub) else { return 0 };
+        if *op == ConnOp::Exists {
+            return self.count(hub_key, select);
+        }
+        // A snapshot: the operation changes the very lists it is selected from.
+        let slots = self.select(hub_key, select);
+        for &slot in &slots {
+            match op {
+                ConnOp::Exists => {}
+                ConnOp::Close { reason, excluded } => {
+                    if !self.conns.get(slot as usize).is_some_and(|conn| excluded.contains(&conn.id)) {
+                        self.close_by_application(slot, reason, now);
+                    }
+                }
+                ConnOp::Join(group) => {
+                    self.join(slot, group);
+                }
+                ConnOp::Leave(group) => self.leave(slot, group),
+            }
+        }
+        slots.len()
+    }
+
+    /// The slot of an open connection of the hub with exactly this id.
+    pub(crate) fn slot_of(&self, hub_key: u32, id: &ConnId) -> Option<Slot> {
+        let conn = self.conns.get(id.slot as usize)?;
+        (conn.id == *id && conn.hub == hub_key && conn.phase == Phase::Open).then_some(id.slot)
+    }
+
+    fn count(&self, hub_key: u32, select: &Select) -> usize {
+        let Some(hub) = self.hubs.get(hub_key) else { return 0 };
+        match select {
+            Select::All => hub.all.len(),
+            Select::Connection(id) => usize::from(self.slot_of(hub_key, id).is_some()),
+            Select::User(user) => hub.users.get(user).map_or(0, |members| members.len()),
+            Select::Group(group) => {
+                hub.groups.key(group).and_then(|key| hub.groups.get(key)).map_or(0, |members| members.len())
+            }
+        }
+    }
+
+    fn select(&self, hub_key: u32, select: &Select) -> Vec<Slot> {
+        let Some(hub) = self.hubs.get(hub_key) else { return Vec::new() };
+        match select {
+            Select::All => hub.all.slots().collect(),
+            Select::Connection(id) => self.slot_of(hub_key, id).into_iter().collect(),
+            Select::User(user) => hub.users.get(user).map_or_else(Vec::new, |members| members.slots().collect()),
+            Select::Group(group) => hub
+                .groups
+                .key(group)
+                .and_then(|key| hub.groups.get(key))
+                .map_or_else(Vec::new, |members| members.slots().collect()),
+        }
+    }
+}
