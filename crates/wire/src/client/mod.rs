@@ -5,6 +5,7 @@ pub mod json;
 pub mod raw;
 
 use std::borrow::Cow;
+use std::fmt;
 
 use bytes::Bytes;
 
@@ -104,6 +105,25 @@ pub enum AckError<'a> {
     InternalServerError,
     /// A request this service does not support, or a limit that was reached; with the sentence for the developer.
     BadRequest(&'static str),
+}
+
+/// The `error.message` on the wire.
+impl fmt::Display for AckError<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Forbidden(action, group) => {
+                let action = match action {
+                    GroupAction::Join => "join",
+                    GroupAction::Leave => "leave",
+                    GroupAction::Send => "send to",
+                };
+                write!(f, "The client does not have permission to {action} group '{group}'.")
+            }
+            Self::Duplicate(id) => write!(f, "Message with ack-id: {id} has been processed"),
+            Self::InternalServerError => f.write_str("Internal server error"),
+            Self::BadRequest(sentence) => f.write_str(sentence),
+        }
+    }
 }
 
 /// An action on a group that needs a role.
