@@ -7,4 +7,5 @@ pub mod client;
 pub mod id;
 pub mod jwt;
 pub mod name;
+pub mod percent;
 pub mod ws;
