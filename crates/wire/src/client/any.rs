@@ -1,0 +1,137 @@
+//! `google.protobuf.Any`, which the service passes through without opening it.
+
+/// Whether `bytes` are a well-formed serialised `google.protobuf.Any`: a type URL in valid UTF-8 as field 1 and bytes
+/// as field 2, both optional as everything in proto3. Unknown fields are skipped, groups are not accepted.
+pub fn is_any(bytes: &[u8]) -> bool {
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        match field(rest) {
+            Some(after) => rest = after,
+            None => return false,
+        }
+    }
+    true
+}
+
+/// What follows the first field of `bytes`, if that field is well-formed.
+fn field(bytes: &[u8]) -> Option<&[u8]> {
+    let (tag, rest) = varint(bytes)?;
+    let tag = u32::try_from(tag).ok()?;
+    match (tag >> 3, tag & 7) {
+        (0, _) => None,
+        (1, 2) => {
+            let (type_url, rest) = delimited(rest)?;
+            simdutf8::basic::from_utf8(type_url).is_ok().then_some(rest)
+        }
+        (2, 2) => Some(delimited(rest)?.1),
+        (1 | 2, _) => None,
+        (_, 0) => Some(varint(rest)?.1),
+        (_, 1) => rest.get(8..),
+        (_, 2) => Some(delimited(rest)?.1),
+        (_, 5) => rest.get(4..),
+        _ => None,
+    }
+}
+
+/// A length and that many bytes, and what follows them.
+fn delimited(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (len, rest) = varint(bytes)?;
+    rest.split_at_checked(usize::try_from(len).ok()?)
+}
+
+/// A number of at most 64 bits, and what follows it.
+fn varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
+    let mut value = 0_u64;
+    for (index, byte) in bytes.iter().enumerate().take(10) {
+        let bits = u64::from(byte & 0x7f);
+        // The tenth byte has room for one bit only.
+        if index == 9 && bits > 1 {
+            return None;
+        }
+        value |= bits << (7 * index);
+        if byte & 0x80 == 0 {
+            return Some((value, &bytes[index + 1..]));
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
+    use proptest::prelude::*;
+
+    /// The vector of the documentation (client-protocols.md §3.7).
+    const VECTOR: &str = "Ci90eXBlLmdvb2dsZWFwaXMuY29tL2F6dXJlLndlYnB1YnN1Yi5UZXN0TWVzc2FnZRICCAE=";
+
+    #[test]
+    fn the_documented_vector() {
+        let bytes = STANDARD.decode(VECTOR).unwrap();
+        assert!(is_any(&bytes));
+        // Cut anywhere but between its two fields, it is not a message.
+        for end in 1..bytes.len() {
+            assert_eq!(is_any(&bytes[..end]), end == bytes.len() - 4, "{end}");
+        }
+    }
+
+    #[test]
+    fn fields() {
+        let cases: &[(&[u8], bool)] = &[
+            (b"", true),
+            (b"\x0a\x00\x12\x00", true),
+            (b"\x12\x01\xff\x0a\x01a", true),
+            // Repeated singular fields are allowed on the wire.
+            (b"\x0a\x01a\x0a\x01b", true),
+            (b"\x0a\x01\xff", false),
+            (b"\x0a\x02a", false),
+            (b"\x0a", false),
+            // The known fields with another wire type.
+            (b"\x08\x01", false),
+            (b"\x15\x00\x00\x00\x00", false),
+            // Unknown fields: number 3 as varint, 64 bits, bytes, 32 bits.
+            (b"\x18\x96\x01", true),
+            (b"\x18\x96", false),
+            (b"\x1901234567", true),
+            (b"\x190123456", false),
+            (b"\x1a\x01\xff", true),
+            (b"\x1d0123", true),
+            (b"\x1d012", false),
+            // Groups and reserved wire types.
+            (b"\x1b\x1c", false),
+            (b"\x1e", false),
+            (b"\x1f", false),
+            // Field number zero, and a tag of more than 32 bits.
+            (b"\x00\x00", false),
+            (b"\x02\x00", false),
+            (b"\xf8\xff\xff\xff\x0f\x00", true),
+            (b"\xf8\xff\xff\xff\x1f\x00", false),
+            // Varints: the longest, one that is too large, one without an end, and a length beyond the input.
+            (b"\x18\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", true),
+            (b"\x18\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02", false),
+            (b"\x18\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x00", false),
+            (b"\x1a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", false),
+            (b"\xff", false),
+        ];
+        for (bytes, expected) in cases {
+            assert_eq!(is_any(bytes), *expected, "{bytes:x?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_message_is_accepted_and_no_bytes_panic(
+            type_url in "\\PC{0,40}",
+            value in prop::collection::vec(any::<u8>(), 0..100),
+        ) {
+            let mut bytes = vec![0x0a, u8::try_from(type_url.len() & 0x7f).unwrap() | 0x80];
+            bytes.push(u8::try_from(type_url.len() >> 7).unwrap());
+            bytes.extend_from_slice(type_url.as_bytes());
+            bytes.extend_from_slice(&[0x12, u8::try_from(value.len()).unwrap()]);
+            bytes.extend_from_slice(&value);
+            prop_assert!(is_any(&bytes));
+            is_any(&value);
+        }
+    }
+}
