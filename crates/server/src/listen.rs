@@ -1,0 +1,94 @@
+//! Listening sockets: one per shard and address, so that the kernel spreads connections over the cores.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+
+use crate::http::{self, HttpContext};
+use crate::stream::Stream;
+
+/// Connections the kernel holds until they are accepted.
+const BACKLOG: i32 = 4_096;
+/// Pause after a failed accept, which is nearly always the process running out of file descriptors.
+const ACCEPT_RETRY: Duration = Duration::from_millis(50);
+
+/// The sockets of one address, one for each shard.
+#[derive(Debug)]
+pub(crate) struct Listeners {
+    /// The address in use; a configured port 0 is replaced by the real one.
+    pub(crate) address: SocketAddr,
+    pub(crate) sockets: Vec<std::net::TcpListener>,
+}
+
+/// Binds `shards` sockets to one address.
+///
+/// # Errors
+/// The operating system's, with the address in front.
+pub(crate) fn bind(address: SocketAddr, shards: usize) -> io::Result<Listeners> {
+    let in_context = |error: io::Error| io::Error::new(error.kind(), format!("{address}: {error}"));
+    if address.port() != 0 {
+        // Sharing a port between shards would also share it with another process: refuse that first.
+        bind_one(address, false).map_err(in_context)?;
+    }
+    let first = bind_one(address, shards > 1).map_err(in_context)?;
+    let address = first.local_addr()?;
+    let mut sockets = vec![first];
+    for _ in 1..shards {
+        sockets.push(bind_one(address, true).map_err(in_context)?);
+    }
+    Ok(Listeners { address, sockets })
+}
+
+fn bind_one(address: SocketAddr, shared: bool) -> io::Result<std::net::TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(shared)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// Accepts connections and serves HTTP on each, until the runtime ends.
+pub(crate) async fn accept_loop(listener: TcpListener, tls: Option<TlsAcceptor>, context: Arc<HttpContext>) {
+    loop {
+        match listener.accept().await {
+            Ok((tcp, _)) => {
+                tokio::spawn(serve(tcp, tls.clone(), Arc::clone(&context)));
+            }
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection; is the limit of open files too low?");
+                tokio::time::sleep(ACCEPT_RETRY).await;
+            }
+        }
+    }
+}
+
+async fn serve(tcp: TcpStream, tls: Option<TlsAcceptor>, context: Arc<HttpContext>) {
+    // Frames are gathered before they are written: waiting for more would only add latency.
+    if tcp.set_nodelay(true).is_err() {
+        return;
+    }
+    let stream = match tls {
+        None => Stream::Plain(tcp),
+        Some(acceptor) => {
+            match tokio::time::timeout(context.head_timeout(), acceptor.accept(tcp)).await {
+                Ok(Ok(tls)) => Stream::Tls(Box::new(tls)),
+                Ok(Err(error)) => {
+                    tracing::debug!(%error, "TLS handshake failed");
+                    return;
+                }
+                Err(_) => return,
+            }
+        }
+    };
+    http::serve_connection(stream, context).await;
+}

@@ -1,0 +1,89 @@
+//! How other threads reach a shard: one queue, drained whole, accounted in bytes.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use hublet_hub::{Command, Slot};
+use tokio::sync::Notify;
+
+use crate::node::Attach;
+
+/// Cost of a letter beside its payload, in bytes.
+const LETTER_BYTES: usize = 256;
+/// Above this many waiting bytes publishers are slowed down: shards stop reading, REST answers 503.
+const HIGH_WATER_BYTES: usize = 16 << 20;
+
+/// Something for a shard.
+pub(crate) enum Letter {
+    /// Carry out a command.
+    Command(Command),
+    /// Take over an upgraded socket.
+    Attach(Box<Attach>),
+}
+
+/// The inbox of one shard. Letters of one sender keep their order.
+#[derive(Default)]
+pub(crate) struct Mailbox {
+    letters: Mutex<Vec<Letter>>,
+    waiting_bytes: AtomicUsize,
+    ready: Mutex<Vec<Slot>>,
+    wake: Notify,
+}
+
+impl std::fmt::Debug for Mailbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Mailbox").field("waiting_bytes", &self.waiting_bytes).finish_non_exhaustive()
+    }
+}
+
+impl Mailbox {
+    /// Appends a letter that carries `payload_bytes`.
+    pub(crate) fn push(&self, letter: Letter, payload_bytes: usize) {
+        self.waiting_bytes.fetch_add(payload_bytes + LETTER_BYTES, Ordering::Relaxed);
+        let mut letters = self.letters.lock().unwrap_or_else(PoisonError::into_inner);
+        letters.push(letter);
+        let was_empty = letters.len() == 1;
+        drop(letters);
+        if was_empty {
+            self.wake.notify_one();
+        }
+    }
+
+    /// Takes all letters into `into`, which must be empty. Returns whether the mailbox was congested before.
+    pub(crate) fn take(&self, into: &mut Vec<Letter>) -> bool {
+        let mut letters = self.letters.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::swap(&mut *letters, into);
+        self.waiting_bytes.swap(0, Ordering::Relaxed) > HIGH_WATER_BYTES
+    }
+
+    /// Whether publishers should hold back.
+    pub(crate) fn is_congested(&self) -> bool {
+        self.waiting_bytes.load(Ordering::Relaxed) > HIGH_WATER_BYTES
+    }
+
+    /// Notes that a socket of the shard may be ready to read or write.
+    pub(crate) fn socket_ready(&self, slot: Slot) {
+        let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
+        ready.push(slot);
+        let was_empty = ready.len() == 1;
+        drop(ready);
+        if was_empty {
+            self.wake.notify_one();
+        }
+    }
+
+    /// Moves the ready sockets to the end of `into`.
+    pub(crate) fn take_ready(&self, into: &mut Vec<Slot>) {
+        into.append(&mut self.ready.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Makes the shard look at its work once more.
+    pub(crate) fn wake(&self) {
+        self.wake.notify_one();
+    }
+
+    /// Waits until there is a letter, a ready socket or a wake-up.
+    pub(crate) async fn woken(&self) {
+        self.wake.notified().await;
+    }
+}

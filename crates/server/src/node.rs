@@ -1,0 +1,163 @@
+//! The handle that HTTP handlers hold: it reaches every shard and no shard's state.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use bytes::Bytes;
+use hublet_hub::directory::Topic;
+use hublet_hub::{Accept, Command, ConnOp, Directory, Publish, Select, ShardSet};
+use tokio::sync::mpsc;
+
+use crate::mailbox::{Letter, Mailbox};
+use crate::stream::Stream;
+
+/// A shard's mailbox is over its high-water mark: the caller should try again later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("The service is overloaded. Try again in a moment.")]
+pub struct Overloaded;
+
+/// All shards of this process.
+#[derive(Debug, Clone)]
+pub struct Node(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    directory: Arc<Directory>,
+    mailboxes: Box<[Arc<Mailbox>]>,
+    connections: AtomicUsize,
+    stopping: AtomicBool,
+}
+
+impl Node {
+    /// A node of `shards` shards, at least one and at most [`hublet_hub::directory::SHARDS_MAX`].
+    pub(crate) fn new(shards: usize) -> Self {
+        Self(Arc::new(Inner {
+            directory: Arc::new(Directory::new(shards)),
+            mailboxes: (0..shards).map(|_| Arc::new(Mailbox::default())).collect(),
+            connections: AtomicUsize::new(0),
+            stopping: AtomicBool::new(false),
+        }))
+    }
+
+    /// Sends a message to the shards that have receivers.
+    ///
+    /// # Errors
+    /// [`Overloaded`] when one of them is too far behind; then none gets it.
+    pub fn publish(&self, publish: Publish) -> Result<(), Overloaded> {
+        let shards = self.0.directory.receivers(&publish.hub, &publish.target);
+        self.check_load(shards)?;
+        self.forward(shards, &Arc::new(publish));
+        Ok(())
+    }
+
+    /// Acts on all selected connections and returns how many there were.
+    ///
+    /// # Errors
+    /// [`Overloaded`] when a shard is too far behind; then nothing happens.
+    pub async fn apply(&self, hub: Arc<str>, select: Select, op: ConnOp) -> Result<usize, Overloaded> {
+        let shards = match &select {
+            Select::All => self.0.directory.lookup(&hub, Topic::Hub),
+            Select::User(user) => self.0.directory.lookup(&hub, Topic::User(user)),
+            Select::Group(group) => self.0.directory.lookup(&hub, Topic::Group(group)),
+            Select::Connection(id) if usize::from(id.shard) < self.shards() => {
+                ShardSet::only(usize::from(id.shard))
+            }
+            Select::Connection(_) => ShardSet::default(),
+        };
+        self.check_load(shards)?;
+        let (answers, mut received) = mpsc::channel(hublet_hub::directory::SHARDS_MAX);
+        for mailbox in self.mailboxes(shards) {
+            let answer = answers.clone();
+            let reply = Box::new(move |found| {
+                // The channel has room for every shard; a caller that went away needs no answer.
+                let _ = answer.try_send(found);
+            });
+            let (hub, select, op) = (Arc::clone(&hub), select.clone(), op.clone());
+            mailbox.push(Letter::Command(Command::Connections { hub, select, op, reply: Some(reply) }), 0);
+        }
+        drop(answers);
+        let mut found = 0;
+        while let Some(count) = received.recv().await {
+            found += count;
+        }
+        Ok(found)
+    }
+
+    /// Gives an upgraded socket to its shard, with the bytes that were read beyond the handshake.
+    pub fn attach(&self, shard: usize, stream: Stream, leftover: Bytes, accept: Accept) {
+        if let Some(mailbox) = self.0.mailboxes.get(shard) {
+            self.0.connections.fetch_add(1, Ordering::Relaxed);
+            let bytes = leftover.len();
+            mailbox.push(Letter::Attach(Box::new(Attach { stream, leftover, accept })), bytes);
+        }
+    }
+
+    /// Connections of this node.
+    pub fn connection_count(&self) -> usize {
+        self.0.connections.load(Ordering::Relaxed)
+    }
+
+    /// Whether a stop has begun: no new connections are accepted.
+    pub fn is_stopping(&self) -> bool {
+        self.0.stopping.load(Ordering::Relaxed)
+    }
+
+    /// Begins a stop: every connection is told and closed.
+    pub(crate) fn stop(&self) {
+        self.0.stopping.store(true, Ordering::Relaxed);
+        for mailbox in &self.0.mailboxes {
+            mailbox.push(Letter::Command(Command::Stop), 0);
+        }
+    }
+
+    /// A connection that was attached is gone.
+    pub(crate) fn detached(&self) {
+        self.0.connections.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn shards(&self) -> usize {
+        self.0.mailboxes.len()
+    }
+
+    pub(crate) fn directory(&self) -> &Arc<Directory> {
+        &self.0.directory
+    }
+
+    pub(crate) fn mailbox(&self, shard: usize) -> Option<&Arc<Mailbox>> {
+        self.0.mailboxes.get(shard)
+    }
+
+    /// Hands a message to other shards, however busy they are; the sender's reading is what gets slowed.
+    pub(crate) fn forward(&self, shards: ShardSet, publish: &Arc<Publish>) {
+        let bytes = publish.payload.bytes().len();
+        for mailbox in self.mailboxes(shards) {
+            mailbox.push(Letter::Command(Command::Deliver(Arc::clone(publish))), bytes);
+        }
+    }
+
+    /// Whether some shard is so far behind that clients of all shards should be read no further for now.
+    pub(crate) fn is_congested(&self) -> bool {
+        self.0.mailboxes.iter().any(|mailbox| mailbox.is_congested())
+    }
+
+    /// Wakes every shard, so that those that stopped reading look again.
+    pub(crate) fn wake_all(&self) {
+        self.0.mailboxes.iter().for_each(|mailbox| mailbox.wake());
+    }
+
+    fn check_load(&self, shards: ShardSet) -> Result<(), Overloaded> {
+        if self.mailboxes(shards).any(|mailbox| mailbox.is_congested()) { Err(Overloaded) } else { Ok(()) }
+    }
+
+    fn mailboxes(&self, shards: ShardSet) -> impl Iterator<Item = &Arc<Mailbox>> {
+        shards.iter().filter_map(|shard| self.0.mailboxes.get(shard))
+    }
+}
+
+/// An upgraded socket on its way to its shard.
+#[derive(Debug)]
+pub(crate) struct Attach {
+    pub(crate) stream: Stream,
+    pub(crate) leftover: Bytes,
+    pub(crate) accept: Accept,
+}

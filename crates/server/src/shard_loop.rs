@@ -1,0 +1,227 @@
+//! The driver of one shard: sockets and mailbox in, hub, sockets out, in bounded turns on one thread.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hublet_hub::{AfterFlush, Effect, Millis, Shard, Slot};
+use ring::rand::{SecureRandom, SystemRandom};
+use tokio::time::{Instant, MissedTickBehavior};
+
+use crate::conn_io::{ConnIo, Read, Write};
+use crate::mailbox::{Letter, Mailbox};
+use crate::node::{Attach, Node};
+
+/// The buffer that is lent to whichever socket has bytes.
+const READ_BUFFER_BYTES: usize = 64 << 10;
+/// Connections written per turn, so that one fan-out to many does not hold up reads, pings and small groups.
+const FLUSHES_PER_TURN: usize = 256;
+/// How often the shard is told the time for pings and time-outs.
+const TICK_MS: Millis = 1_000;
+/// Sockets read per turn.
+const READS_PER_TURN: usize = 256;
+
+/// A shard, the sockets of its connections, and the clock.
+pub(crate) struct ShardLoop {
+    shard: Shard,
+    sockets: Vec<Option<ConnIo>>,
+    mailbox: Arc<Mailbox>,
+    node: Node,
+    message_bytes_max: usize,
+    random: SystemRandom,
+    started: Instant,
+    now: Millis,
+    buffer: Box<[u8]>,
+    letters: Vec<Letter>,
+    ready: Vec<Slot>,
+}
+
+impl ShardLoop {
+    pub(crate) fn new(shard: Shard, mailbox: Arc<Mailbox>, node: Node, message_bytes_max: usize) -> Self {
+        Self {
+            shard,
+            sockets: Vec::new(),
+            mailbox,
+            node,
+            message_bytes_max,
+            random: SystemRandom::new(),
+            started: Instant::now(),
+            now: 0,
+            buffer: vec![0; READ_BUFFER_BYTES].into_boxed_slice(),
+            letters: Vec::new(),
+            ready: Vec::new(),
+        }
+    }
+
+    /// Runs until a stop has begun and the last connection is gone.
+    pub(crate) async fn run(mut self) {
+        let mut next_tick = TICK_MS;
+        // Only wakes the idle loop; whether a tick is due is decided by the clock, so that load cannot starve it.
+        let mut alarm = tokio::time::interval(Duration::from_millis(TICK_MS));
+        alarm.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            self.now = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(Millis::MAX);
+            if self.now >= next_tick {
+                next_tick = self.now + TICK_MS;
+                self.shard.tick(self.now);
+            }
+            self.drain_mailbox();
+            let reads_left = self.read_ready();
+            let writes_left = self.flush_dirty();
+            self.carry_out_effects();
+            if self.node.is_stopping() && self.shard.connections() == 0 {
+                return;
+            }
+            if reads_left || writes_left {
+                // HTTP requests and the poller get their turn between ours.
+                tokio::task::yield_now().await;
+                continue;
+            }
+            tokio::select! {
+                () = self.mailbox.woken() => {}
+                _ = alarm.tick() => {}
+            }
+        }
+    }
+
+    fn drain_mailbox(&mut self) {
+        let mut letters = std::mem::take(&mut self.letters);
+        let was_congested = self.mailbox.take(&mut letters);
+        for letter in letters.drain(..) {
+            match letter {
+                Letter::Command(command) => self.shard.apply(command, self.now),
+                Letter::Attach(attach) => self.attach(*attach),
+            }
+        }
+        self.letters = letters;
+        if was_congested {
+            self.node.wake_all();
+        }
+    }
+
+    fn attach(&mut self, attach: Attach) {
+        let mut nonce = [0; 11];
+        if self.node.is_stopping() || self.random.fill(&mut nonce).is_err() {
+            self.node.detached();
+            return;
+        }
+        self.shard.settle();
+        self.carry_out_effects();
+        let slot = self.shard.accept(attach.accept, nonce, self.now);
+        let at = slot as usize;
+        if self.sockets.len() <= at {
+            self.sockets.resize_with(at + 1, || None);
+        }
+        let mut io = ConnIo::new(attach.stream, self.message_bytes_max, slot, &self.mailbox);
+        decode(&mut self.shard, &mut io, slot, &mut attach.leftover.to_vec(), self.now);
+        // The first look registers the waker.
+        io.wake();
+        self.sockets[at] = Some(io);
+    }
+
+    /// Reads the sockets that are ready; `true` when some are left for the next turn.
+    fn read_ready(&mut self) -> bool {
+        self.mailbox.take_ready(&mut self.ready);
+        if self.ready.is_empty() {
+            return false;
+        }
+        if self.node.is_congested() {
+            // Writable sockets must go on, readers wait until the slow shard caught up and wakes us.
+            for &slot in &self.ready {
+                self.shard.mark_dirty(slot);
+            }
+            return false;
+        }
+        let mut ready = std::mem::take(&mut self.ready);
+        let count = ready.len().min(READS_PER_TURN);
+        for slot in ready.drain(..count) {
+            self.read(slot);
+        }
+        self.ready = ready;
+        !self.ready.is_empty()
+    }
+
+    fn read(&mut self, slot: Slot) {
+        let Some(io) = self.sockets.get_mut(slot as usize).and_then(Option::as_mut) else { return };
+        io.rearm();
+        // The waker does not tell reading from writing: let the flush find out whether the socket takes more.
+        self.shard.mark_dirty(slot);
+        loop {
+            match io.read(&mut self.buffer) {
+                Read::Bytes(count) => {
+                    decode(&mut self.shard, io, slot, &mut self.buffer[..count], self.now);
+                    if count == self.buffer.len() {
+                        // A loud client waits for its next turn.
+                        io.wake();
+                        return;
+                    }
+                }
+                Read::Pending => return,
+                Read::Ended => {
+                    self.shard.disconnected(slot);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Writes dirty connections; `true` when some are left for the next turn.
+    fn flush_dirty(&mut self) -> bool {
+        self.shard.settle();
+        for _ in 0..FLUSHES_PER_TURN {
+            let Some(slot) = self.shard.next_dirty() else { return false };
+            self.flush(slot);
+        }
+        true
+    }
+
+    fn flush(&mut self, slot: Slot) {
+        let Some(io) = self.sockets.get_mut(slot as usize).and_then(Option::as_mut) else { return };
+        let mut outcome = Write::Bytes(0);
+        while let Some(queue) = self.shard.queue(slot).filter(|queue| !queue.is_empty()) {
+            outcome = io.write(queue);
+            match outcome {
+                Write::Bytes(written) => self.shard.wrote(slot, written),
+                Write::Pending | Write::Ended => break,
+            }
+        }
+        if let Write::Bytes(_) = outcome {
+            outcome = io.flush();
+        }
+        if let Write::Bytes(_) = outcome {
+            match self.shard.flushed(slot) {
+                AfterFlush::Keep => {}
+                AfterFlush::ShutdownWrite => outcome = io.shutdown(),
+                AfterFlush::Drop => outcome = Write::Ended,
+            }
+        }
+        if let Write::Ended = outcome {
+            self.shard.disconnected(slot);
+        }
+    }
+
+    fn carry_out_effects(&mut self) {
+        for effect in self.shard.take_effects() {
+            match effect {
+                Effect::Forward { shards, publish } => self.node.forward(shards, &publish),
+                Effect::Drop(slot) => {
+                    if let Some(socket) = self.sockets.get_mut(slot as usize)
+                        && socket.take().is_some()
+                    {
+                        self.node.detached();
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Decodes what was read and lets the shard act on each message.
+fn decode(shard: &mut Shard, io: &mut ConnIo, slot: Slot, mut input: &mut [u8], now: Millis) {
+    while shard.is_readable(slot) {
+        match io.decoder.next(&mut input) {
+            Ok(Some(event)) => shard.received(slot, event, now),
+            Ok(None) => return,
+            Err(error) => shard.protocol_error(slot, &error, now),
+        }
+    }
+}
