@@ -33,8 +33,9 @@ pub struct InvalidConnId;
 impl ConnId {
     fn mask(nonce: &[u8; 11]) -> [u8; 5] {
         // FNV-1a: the mask hides structure from the eye, it is not a secret.
-        let hash =
-            nonce.iter().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(*b)).wrapping_mul(0x0100_0000_01b3));
+        let hash = nonce
+            .iter()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(*b)).wrapping_mul(0x0100_0000_01b3));
         let [a, b, c, d, e, ..] = (hash ^ (hash >> 29)).to_le_bytes();
         [a, b, c, d, e]
     }

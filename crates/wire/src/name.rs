@@ -41,7 +41,9 @@ mod tests {
 
     #[test]
     fn group_names() {
-        assert!(is_valid_group("a/b ü") && is_valid_group(&"g".repeat(1024)) && is_valid_group(&"ü".repeat(1024)));
+        assert!(
+            is_valid_group("a/b ü") && is_valid_group(&"g".repeat(1024)) && is_valid_group(&"ü".repeat(1024))
+        );
         assert!(!is_valid_group("") && !is_valid_group("  \t") && !is_valid_group(&"g".repeat(1025)));
     }
 

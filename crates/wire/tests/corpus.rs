@@ -4,6 +4,10 @@ use std::path::Path;
 
 #[path = "../../../fuzz/fuzz_targets/checks/frame_decoder.rs"]
 mod frame_decoder;
+#[path = "../../../fuzz/fuzz_targets/checks/json_message.rs"]
+mod json_message;
+#[path = "../../../fuzz/fuzz_targets/checks/token.rs"]
+mod token;
 
 /// Calls `check` with every file of the corpus of `target`.
 #[allow(clippy::print_stdout, reason = "the harness shows the last file when a check fails")]
@@ -22,4 +26,14 @@ fn run(target: &str, check: fn(&[u8])) {
 #[test]
 fn frame_decoder_corpus() {
     run("frame_decoder", frame_decoder::check);
+}
+
+#[test]
+fn json_message_corpus() {
+    run("json_message", json_message::check);
+}
+
+#[test]
+fn token_corpus() {
+    run("token", token::check);
 }

@@ -1,5 +1,7 @@
 //! The audience rule: `aud` must be the URL of the request, in any of its spellings (rest-api.md §2.3).
 
+use std::borrow::Cow;
+
 use crate::percent;
 
 /// For which hosts a token may be made out.
@@ -19,6 +21,11 @@ pub enum Authorities<'a> {
 ///   regard to ASCII case and to slashes at the ends.
 /// * Query and fragment do not matter.
 pub fn audience_matches(aud: &str, path: &str, authorities: Authorities<'_>) -> bool {
+    matches_segments(aud, &segments(path).collect::<Vec<_>>(), authorities)
+}
+
+/// As [`audience_matches`], with the path of the request already decoded: a token may have thousands of audiences.
+pub(super) fn matches_segments(aud: &str, request: &[Cow<'_, [u8]>], authorities: Authorities<'_>) -> bool {
     let Some((scheme, rest)) = aud.split_once("://") else { return false };
     if !["https", "http", "wss", "ws"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
         return false;
@@ -26,7 +33,7 @@ pub fn audience_matches(aud: &str, path: &str, authorities: Authorities<'_>) -> 
     let end = rest.find(['?', '#']).unwrap_or(rest.len());
     let rest = &rest[..end];
     let (authority, aud_path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-    is_authority(authority, authorities) && is_same_path(aud_path, path)
+    is_authority(authority, authorities) && is_same_path(segments(aud_path), request)
 }
 
 fn is_authority(authority: &str, authorities: Authorities<'_>) -> bool {
@@ -48,16 +55,14 @@ fn without_default_port(authority: &str) -> &str {
     }
 }
 
-fn is_same_path(aud: &str, request: &str) -> bool {
-    let segment = |segment| percent::decode_segment(segment);
-    let aud = aud.trim_matches('/').split('/').map(segment);
-    let mut request = request.trim_matches('/').split('/').map(segment);
-    for aud_segment in aud {
-        if !request.next().is_some_and(|segment| segment.eq_ignore_ascii_case(&aud_segment)) {
-            return false;
-        }
-    }
-    request.next().is_none()
+/// The decoded segments of a path, without the empty ones at its ends.
+pub(super) fn segments(path: &str) -> impl Iterator<Item = Cow<'_, [u8]>> {
+    path.trim_matches('/').split('/').map(percent::decode_segment)
+}
+
+fn is_same_path<'a>(mut aud: impl Iterator<Item = Cow<'a, [u8]>>, request: &[Cow<'_, [u8]>]) -> bool {
+    request.iter().all(|segment| aud.next().is_some_and(|aud| aud.eq_ignore_ascii_case(segment)))
+        && aud.next().is_none()
 }
 
 #[cfg(test)]

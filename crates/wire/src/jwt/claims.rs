@@ -6,7 +6,7 @@ use serde::Deserializer as _;
 use serde::de::{MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::{Authorities, TokenError, audience_matches};
+use super::{Authorities, TokenError, audience};
 
 /// How far the clocks of issuer and service may differ, in seconds (client-protocols.md §1.4).
 pub const CLOCK_SKEW_S: i64 = 300;
@@ -91,7 +91,9 @@ impl Claims {
     /// A REST request has one path. A client connection has two, the canonical `/client/hubs/{hub}` and its own
     /// (client-protocols.md §1.5). Paths are given as they stand in a URL, that is percent-encoded.
     pub fn check_audience(&self, paths: &[&str], authorities: Authorities<'_>) -> Result<(), TokenError> {
-        let matches = |aud: &String| paths.iter().any(|path| audience_matches(aud, path, authorities));
+        let paths: Vec<Vec<_>> = paths.iter().map(|path| audience::segments(path).collect()).collect();
+        let matches =
+            |aud: &String| paths.iter().any(|path| audience::matches_segments(aud, path, authorities));
         if self.aud.iter().any(matches) { Ok(()) } else { Err(TokenError::Audience) }
     }
 }

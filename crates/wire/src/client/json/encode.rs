@@ -197,3 +197,32 @@ fn put_base64(out: &mut Vec<u8>, bytes: &[u8]) {
     out.truncate(start + written);
     out.push(b'"');
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn the_buffer_never_grows(
+            data in "[\\x00-\\x7f\u{fc}]{0,40}",
+            name in "[\\x00-\\x7f]{1,20}",
+            user in prop::option::of("[\\x00-\\x7f]{0,20}"),
+            kind in 0..4,
+        ) {
+            let bytes = Bytes::from(data);
+            let payload = match kind {
+                0 => Payload::Text(bytes),
+                1 => Payload::Json(bytes),
+                2 => Payload::Binary(bytes),
+                _ => Payload::Protobuf(bytes),
+            };
+            let from = MessageFrom::Group { group: &name, from_user: user.as_deref() };
+            let metadata = vec![(name.clone(), name.clone()), ("k".to_owned(), String::new())];
+            let frame_bytes = message_frame(from, &payload, &metadata).len();
+            // The frame has a header of at least two bytes.
+            prop_assert!(frame_bytes - 2 <= message_bytes(from, &payload, &metadata));
+        }
+    }
+}
