@@ -14,6 +14,7 @@ fn two_tabs_chat_through_the_service() {
 
 fn chromium() -> PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&path).map(|folder| folder.join("chromium")).find(|file| file.is_file());
+    let found =
+        std::env::split_paths(&path).map(|folder| folder.join("chromium")).find(|file| file.is_file());
     found.unwrap_or_else(|| panic!("`chromium` is missing: run `cargo xtask test`, which installs it"))
 }

@@ -122,7 +122,10 @@ fn served(mut app_server: Command, client: Language, json: &str) {
 
     let (status, mut lines) = client.end();
     assert!(status.success(), "{status}: {lines:#?}");
-    assert!(lines.first().is_some_and(|line| line.starts_with("connected as ann, connection ")), "{lines:#?}");
+    assert!(
+        lines.first().is_some_and(|line| line.starts_with("connected as ann, connection ")),
+        "{lines:#?}"
+    );
     // The app server does not wait for the client's own join.
     lines.retain(|line| line != "joined lobby" && !line.starts_with("connected as "));
     let expected = [

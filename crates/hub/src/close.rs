@@ -36,7 +36,8 @@ impl Shard {
 
     /// Closes every connection for a planned stop (client-protocols.md §9.5).
     pub(crate) fn stop(&mut self, now: Millis) {
-        let open: Vec<Slot> = self.conns.iter().filter(|(_, c)| c.phase == Phase::Open).map(|(_, c)| c.id.slot).collect();
+        let open: Vec<Slot> =
+            self.conns.iter().filter(|(_, c)| c.phase == Phase::Open).map(|(_, c)| c.id.slot).collect();
         for slot in open {
             self.close(slot, CloseCode::SERVICE_RESTART, SERVICE_RELOADING, Some(SERVICE_RELOADING), now);
         }

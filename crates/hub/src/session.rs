@@ -107,7 +107,9 @@ impl Shard {
                 self.acknowledged(slot, ack_id, |_| Err(AckError::InternalServerError));
             }
             ClientOp::GroupState { ack_id } => self.acknowledged(slot, ack_id, |_| {
-                Err(AckError::BadRequest("Group state is a preview feature that this service does not offer."))
+                Err(AckError::BadRequest(
+                    "Group state is a preview feature that this service does not offer.",
+                ))
             }),
         }
     }

@@ -440,7 +440,9 @@ impl Shard {
         match select {
             Select::All => hub.all.slots().collect(),
             Select::Connection(id) => self.slot_of(hub_key, id).into_iter().collect(),
-            Select::User(user) => hub.users.get(user).map_or_else(Vec::new, |members| members.slots().collect()),
+            Select::User(user) => {
+                hub.users.get(user).map_or_else(Vec::new, |members| members.slots().collect())
+            }
             Select::Group(group) => hub
                 .groups
                 .key(group)

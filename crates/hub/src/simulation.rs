@@ -14,8 +14,8 @@ use hublet_wire::ws::{Decoder, Event, Role};
 use crate::conn::Phase;
 use crate::directory::Topic;
 use crate::{
-    Accept, AfterFlush, Command, ConnOp, Directory, Effect, Limits, Permissions, Protocol, Publish, Select, Shard,
-    Slot, Target,
+    Accept, AfterFlush, Command, ConnOp, Directory, Effect, Limits, Permissions, Protocol, Publish, Select,
+    Shard, Slot, Target,
 };
 
 const GROUPS: [&str; 4] = ["a", "b", "c", "d"];
@@ -168,8 +168,7 @@ impl World {
     }
 
     fn with_client(&mut self, act: impl FnOnce(&mut Self, (usize, Slot))) {
-        let mut keys: Vec<_> =
-            self.clients.iter().filter(|(_, c)| !c.closing).map(|(key, _)| *key).collect();
+        let mut keys: Vec<_> = self.clients.iter().filter(|(_, c)| !c.closing).map(|(key, _)| *key).collect();
         keys.sort_unstable();
         if !keys.is_empty() {
             let key = *self.rng.pick(&keys);
@@ -220,8 +219,9 @@ impl World {
         let text = format!("m{} {}", self.message, "x".repeat(size));
         let excluded = no_echo.then_some(client.id);
         self.expect(key.0, hub, &Select::Group(group.into()), excluded, &text);
-        let mut request =
-            format!(r#"{{"type":"sendToGroup","group":"{group}","dataType":"text","data":"{text}","noEcho":{no_echo}"#);
+        let mut request = format!(
+            r#"{{"type":"sendToGroup","group":"{group}","dataType":"text","data":"{text}","noEcho":{no_echo}"#
+        );
         if wants_ack && let Some(client) = self.clients.get_mut(&key) {
             request += &format!(r#","ackId":{}"#, client.next_ack);
             client.expected.push_back(format!("ack {} true", client.next_ack));
@@ -277,7 +277,12 @@ impl World {
         let op = if joins { ConnOp::Join(group.into()) } else { ConnOp::Leave(group.into()) };
         for shard in self.directory.lookup(hub, Topic::User(user)).iter() {
             let select = Select::User(user.into());
-            self.mailboxes[shard].push_back(Command::Connections { hub: hub.into(), select, op: op.clone(), reply: None });
+            self.mailboxes[shard].push_back(Command::Connections {
+                hub: hub.into(),
+                select,
+                op: op.clone(),
+                reply: None,
+            });
         }
     }
 
@@ -299,7 +304,8 @@ impl World {
         text: &str,
     ) {
         for client in self.clients.values_mut() {
-            let selected = client.shard == shard && client.hub == hub && !client.closing && selects(select, client);
+            let selected =
+                client.shard == shard && client.hub == hub && !client.closing && selects(select, client);
             if selected && excluded != Some(client.id) {
                 client.expected.push_back(text.to_owned());
             }
@@ -419,10 +425,15 @@ impl World {
             let conn = &self.shards[client.shard].conns[client.slot as usize];
             assert_eq!(conn.phase != Phase::Open, client.closing);
             if !client.closing {
-                let hub = self.shards[client.shard].hubs.get(conn.hub).expect("an open connection has its hub");
+                let hub =
+                    self.shards[client.shard].hubs.get(conn.hub).expect("an open connection has its hub");
                 let groups: BTreeSet<&str> =
                     conn.groups.iter().filter_map(|m| hub.groups.name(m.group)).map(|name| &**name).collect();
-                assert_eq!(groups, client.groups.iter().copied().collect(), "memberships as the model has them");
+                assert_eq!(
+                    groups,
+                    client.groups.iter().copied().collect(),
+                    "memberships as the model has them"
+                );
             }
         }
     }
@@ -515,8 +526,12 @@ fn check_shard(shard: &Shard) {
     for (_, name, hub) in shard.hubs.iter() {
         assert!(!hub.all.is_empty(), "an empty hub is forgotten");
         assert!(directory_agrees(shard, name, Topic::Hub, true));
-        let memberships: usize =
-            shard.conns.iter().filter(|(_, c)| c.phase == Phase::Open && shard.hubs.name(c.hub) == Some(name)).map(|(_, c)| c.groups.len()).sum();
+        let memberships: usize = shard
+            .conns
+            .iter()
+            .filter(|(_, c)| c.phase == Phase::Open && shard.hubs.name(c.hub) == Some(name))
+            .map(|(_, c)| c.groups.len())
+            .sum();
         assert_eq!(memberships, hub.groups.iter().map(|(_, _, members)| members.len()).sum::<usize>());
         for (_, group, members) in hub.groups.iter() {
             assert!(!members.is_empty(), "an empty group is forgotten");
