@@ -1,4 +1,5 @@
 //! Messages of the JSON subprotocol, byte by byte (client-protocols.md §3.5).
+#![allow(clippy::panic, reason = "a helper of tests fails like a test")]
 
 use bytes::Bytes;
 use hublet_wire::client::{AckError, GroupAction, MessageFrom, Metadata, Payload, json};

@@ -7,3 +7,4 @@ mod value;
 
 pub use decode::{InvalidMessage, decode};
 pub use encode::{ack_frame, connected_frame, disconnected_frame, message_frame, pong_frame};
+pub use value::is_valid;

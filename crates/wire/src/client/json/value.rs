@@ -7,6 +7,11 @@ use serde_json::value::RawValue;
 /// Deepest nesting of arrays and objects in a message, the message itself included (client-protocols.md §8).
 const LEVELS_MAX: usize = 64;
 
+/// Whether `text` is one JSON value that nests no deeper than 64 levels, as every receiver can take it.
+pub fn is_valid(text: &str) -> bool {
+    is_shallow(text) && serde_json::from_str::<&RawValue>(text).is_ok()
+}
+
 /// Whether `text` nests no deeper than 64 levels. Only meaningful for text that is valid JSON; never recurses.
 pub(super) fn is_shallow(text: &str) -> bool {
     // Without more openers than levels, in strings or not, nothing can be too deep. This pass is vectorised.
