@@ -6,10 +6,17 @@ use hublet_wire::id::ConnId;
 
 use crate::publish::Publish;
 
-/// Answer to a command: how many connections of this shard it found.
-///
-/// For closes and group changes these are the connections addressed, whether or not anything changed.
-pub type Reply = Box<dyn FnOnce(usize) + Send>;
+/// What a command found on one shard.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// The connections addressed, whether or not anything changed.
+    pub selected: usize,
+    /// Those of them that could not be added to a group because they are in too many.
+    pub refused: usize,
+}
+
+/// Takes the outcome of a command.
+pub type Reply = Box<dyn FnOnce(Outcome) + Send>;
 
 /// A request to one shard. It takes effect in the order of arrival.
 pub enum Command {
@@ -23,7 +30,7 @@ pub enum Command {
         select: Select,
         /// What to do with each.
         op: ConnOp,
-        /// Told the number of connections selected.
+        /// Told what was found.
         reply: Option<Reply>,
     },
     /// Close every connection for a planned stop and accept no more (client-protocols.md §9.5).

@@ -23,7 +23,7 @@ mod session;
 #[cfg(test)]
 mod simulation;
 
-pub use command::{Command, ConnOp, Reply, Select};
+pub use command::{Command, ConnOp, Outcome, Reply, Select};
 pub use conn::{Accept, Protocol, Slot};
 pub use directory::{Directory, ShardSet};
 pub use limits::Limits;

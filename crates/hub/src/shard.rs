@@ -9,7 +9,7 @@ use hublet_wire::id::ConnId;
 use slab::Slab;
 
 use crate::Millis;
-use crate::command::{Command, ConnOp, Select};
+use crate::command::{Command, ConnOp, Outcome, Select};
 use crate::conn::{Accept, Conn, Membership, Phase, Slot};
 use crate::directory::{Directory, ShardSet, Topic};
 use crate::fanout::Pending;
@@ -166,9 +166,9 @@ impl Shard {
         match command {
             Command::Deliver(publish) => self.deliver(publish),
             Command::Connections { hub, select, op, reply } => {
-                let found = self.act(&hub, &select, &op, now);
+                let outcome = self.act(&hub, &select, &op, now);
                 if let Some(reply) = reply {
-                    reply(found);
+                    reply(outcome);
                 }
             }
             Command::Stop => self.stop(now),
@@ -393,13 +393,14 @@ impl Shard {
         }
     }
 
-    fn act(&mut self, hub: &str, select: &Select, op: &ConnOp, now: Millis) -> usize {
-        let Some(hub_key) = self.hubs.key(hub) else { return 0 };
+    fn act(&mut self, hub: &str, select: &Select, op: &ConnOp, now: Millis) -> Outcome {
+        let Some(hub_key) = self.hubs.key(hub) else { return Outcome::default() };
         if *op == ConnOp::Exists {
-            return self.count(hub_key, select);
+            return Outcome { selected: self.count(hub_key, select), refused: 0 };
         }
         // A snapshot: the operation changes the very lists it is selected from.
         let slots = self.select(hub_key, select);
+        let mut refused = 0;
         for &slot in &slots {
             match op {
                 ConnOp::Exists => {}
@@ -408,13 +409,11 @@ impl Shard {
                         self.close_by_application(slot, reason, now);
                     }
                 }
-                ConnOp::Join(group) => {
-                    self.join(slot, group);
-                }
+                ConnOp::Join(group) => refused += usize::from(!self.join(slot, group)),
                 ConnOp::Leave(group) => self.leave(slot, group),
             }
         }
-        slots.len()
+        Outcome { selected: slots.len(), refused }
     }
 
     /// The slot of an open connection of the hub with exactly this id.
