@@ -68,13 +68,9 @@ pub(crate) enum Write {
 }
 
 impl ConnIo {
-    pub(crate) fn new(
-        stream: Stream,
-        message_bytes_max: usize,
-        slot: Slot,
-        mailbox: &Arc<Mailbox>,
-    ) -> Self {
-        let wake = Arc::new(SocketWaker { mailbox: Arc::clone(mailbox), slot, queued: AtomicBool::new(false) });
+    pub(crate) fn new(stream: Stream, message_bytes_max: usize, slot: Slot, mailbox: &Arc<Mailbox>) -> Self {
+        let wake =
+            Arc::new(SocketWaker { mailbox: Arc::clone(mailbox), slot, queued: AtomicBool::new(false) });
         let waker = Waker::from(Arc::clone(&wake));
         let decoder = Decoder::new(Role::Server, message_bytes_max);
         Self { stream, decoder, waker, wake, shut: false }

@@ -1,3 +1,153 @@
-//! See Cargo.toml.
+//! Sockets, threads, TLS, HTTP and configuration around the hub.
+//!
+//! [`Server::start`] binds the listeners and runs one thread per shard; everything protocol-specific is in
+//! `hublet-wire` and `hublet-hub`.
 
+pub mod config;
+pub mod keys;
 pub mod tls;
+
+mod conn_io;
+mod http;
+mod listen;
+mod mailbox;
+mod node;
+mod rest;
+mod shard_loop;
+mod stream;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use hublet_hub::{Limits, Shard};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+
+use crate::config::Config;
+use crate::http::HttpContext;
+use crate::node::Node;
+use crate::shard_loop::ShardLoop;
+
+/// This node's number in connection ids; there is one node until clustering exists.
+const NODE_ID: u16 = 1;
+/// How long a stop may take: within it every client gets a close frame, after it the process may end.
+const STOP_TIMEOUT: Duration = Duration::from_millis(4_500);
+
+/// How often a stop looks whether the threads have ended.
+const STOP_POLL: Duration = Duration::from_millis(5);
+
+/// A running service.
+#[derive(Debug)]
+pub struct Server {
+    node: Node,
+    endpoints: Vec<Endpoint>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// An address the service listens on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Endpoint {
+    /// The address, with the real port.
+    pub address: SocketAddr,
+    /// Whether it speaks TLS.
+    pub tls: bool,
+}
+
+impl Server {
+    /// Binds all listeners and starts one thread per shard. Connections are accepted when it returns.
+    ///
+    /// # Errors
+    /// A listener cannot be bound, the certificate cannot be read or made, or a thread cannot be started.
+    pub fn start(config: &Arc<Config>) -> io::Result<Self> {
+        let shards = config.shards;
+        let node = Node::new(shards);
+        let mut endpoints = Vec::new();
+        let mut by_shard: Vec<Vec<Listener>> = (0..shards).map(|_| Vec::new()).collect();
+        let mut listen_on = |listen: &[SocketAddr], by_default: bool, acceptor: Option<&TlsAcceptor>| {
+            for listeners in listen::bind_all(listen, shards, by_default)? {
+                endpoints.push(Endpoint { address: listeners.address, tls: acceptor.is_some() });
+                for (mine, socket) in by_shard.iter_mut().zip(listeners.sockets) {
+                    mine.push(Listener { socket, acceptor: acceptor.cloned() });
+                }
+            }
+            io::Result::Ok(())
+        };
+        listen_on(&config.listen, config.listens_by_default, None)?;
+        if let Some(listeners) = &config.tls {
+            let acceptor = tls::acceptor(&listeners.settings, &config.data, &certificate_hosts(config))?;
+            listen_on(&listeners.listen, listeners.listens_by_default, Some(&acceptor))?;
+        }
+        let mut threads = Vec::new();
+        for (index, listeners) in by_shard.into_iter().enumerate() {
+            let context = Arc::new(HttpContext::new(node.clone(), index, Arc::clone(config)));
+            let (node, config) = (node.clone(), Arc::clone(config));
+            // The runtime is built here, so that its failure is the caller's to see.
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            let run = move || runtime.block_on(run_shard(index, &node, &config, listeners, &context));
+            threads.push(std::thread::Builder::new().name(format!("shard-{index}")).spawn(move || {
+                if let Err(error) = run() {
+                    tracing::error!(%error, "a shard failed");
+                }
+            })?);
+        }
+        Ok(Self { node, endpoints, threads })
+    }
+
+    /// The addresses in use.
+    pub fn endpoints(&self) -> &[Endpoint] {
+        &self.endpoints
+    }
+
+    /// Stops: no new connections, a proper close for each client, then the threads end. Blocks at most 4.5 s.
+    pub fn stop(self) {
+        self.node.stop();
+        let deadline = Instant::now() + STOP_TIMEOUT;
+        for thread in self.threads {
+            while !thread.is_finished() && Instant::now() < deadline {
+                std::thread::sleep(STOP_POLL);
+            }
+        }
+    }
+}
+
+/// What a certificate made here must be good for: the public endpoints and the addresses that are listened on.
+fn certificate_hosts(config: &Config) -> Vec<String> {
+    let addresses = config.tls.iter().flat_map(|tls| &tls.listen).map(SocketAddr::ip);
+    let addresses = addresses.filter(|ip| !ip.is_unspecified()).map(|ip| ip.to_string());
+    config.public_endpoints.iter().map(|endpoint| endpoint.host().to_owned()).chain(addresses).collect()
+}
+
+/// A listening socket of one shard.
+struct Listener {
+    socket: std::net::TcpListener,
+    acceptor: Option<TlsAcceptor>,
+}
+
+async fn run_shard(
+    index: usize,
+    node: &Node,
+    config: &Config,
+    listeners: Vec<Listener>,
+    context: &Arc<HttpContext>,
+) -> io::Result<()> {
+    let Some(mailbox) = node.mailbox(index) else { return Ok(()) };
+    let limits = Limits {
+        queue_bytes_max: config.limits.outgoing_queue_bytes,
+        groups_per_connection_max: config.limits.groups_per_connection,
+        keep_alive_interval_s: config.limits.keep_alive_interval_s,
+        ..Limits::default()
+    };
+    let shard = Shard::new(index, NODE_ID, limits, Arc::clone(node.directory()));
+    for Listener { socket, acceptor } in listeners {
+        let listener = TcpListener::from_std(socket)?;
+        tokio::spawn(listen::accept_loop(listener, acceptor, Arc::clone(context)));
+    }
+    let shard_loop = ShardLoop::new(shard, Arc::clone(mailbox), node.clone(), config.limits.message_bytes);
+    // A turn bounds its own work; tokio's budget would only cut a batch of reads in two.
+    tokio::task::coop::unconstrained(shard_loop.run()).await;
+    context.idle().await;
+    Ok(())
+}

@@ -25,11 +25,34 @@ pub(crate) struct Listeners {
     pub(crate) sockets: Vec<std::net::TcpListener>,
 }
 
+/// Binds `shards` sockets to each address. With `by_default` an address of a family that this machine lacks is left
+/// out, as long as another one is left.
+///
+/// # Errors
+/// The operating system's, with the address in front.
+pub(crate) fn bind_all(
+    addresses: &[SocketAddr],
+    shards: usize,
+    by_default: bool,
+) -> io::Result<Vec<Listeners>> {
+    let mut all: Vec<Listeners> = Vec::new();
+    for address in addresses {
+        match bind(*address, shards) {
+            Ok(listeners) => all.push(listeners),
+            Err(error) if by_default && !all.is_empty() && error.kind() != io::ErrorKind::AddrInUse => {
+                tracing::debug!(%error, "a default address is left out");
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(all)
+}
+
 /// Binds `shards` sockets to one address.
 ///
 /// # Errors
 /// The operating system's, with the address in front.
-pub(crate) fn bind(address: SocketAddr, shards: usize) -> io::Result<Listeners> {
+fn bind(address: SocketAddr, shards: usize) -> io::Result<Listeners> {
     let in_context = |error: io::Error| io::Error::new(error.kind(), format!("{address}: {error}"));
     if address.port() != 0 {
         // Sharing a port between shards would also share it with another process: refuse that first.
@@ -79,16 +102,14 @@ async fn serve(tcp: TcpStream, tls: Option<TlsAcceptor>, context: Arc<HttpContex
     }
     let stream = match tls {
         None => Stream::Plain(tcp),
-        Some(acceptor) => {
-            match tokio::time::timeout(context.head_timeout(), acceptor.accept(tcp)).await {
-                Ok(Ok(tls)) => Stream::Tls(Box::new(tls)),
-                Ok(Err(error)) => {
-                    tracing::debug!(%error, "TLS handshake failed");
-                    return;
-                }
-                Err(_) => return,
+        Some(acceptor) => match tokio::time::timeout(context.head_timeout(), acceptor.accept(tcp)).await {
+            Ok(Ok(tls)) => Stream::Tls(Box::new(tls)),
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "TLS handshake failed");
+                return;
             }
-        }
+            Err(_) => return,
+        },
     };
     http::serve_connection(stream, context).await;
 }

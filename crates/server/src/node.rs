@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use hublet_hub::directory::Topic;
-use hublet_hub::{Accept, Command, ConnOp, Directory, Publish, Select, ShardSet};
+use hublet_hub::{Accept, Command, ConnOp, Directory, Outcome, Publish, Select, ShardSet};
 use tokio::sync::mpsc;
 
 use crate::mailbox::{Letter, Mailbox};
@@ -14,11 +14,11 @@ use crate::stream::Stream;
 /// A shard's mailbox is over its high-water mark: the caller should try again later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("The service is overloaded. Try again in a moment.")]
-pub struct Overloaded;
+pub(crate) struct Overloaded;
 
 /// All shards of this process.
 #[derive(Debug, Clone)]
-pub struct Node(Arc<Inner>);
+pub(crate) struct Node(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
@@ -43,18 +43,23 @@ impl Node {
     ///
     /// # Errors
     /// [`Overloaded`] when one of them is too far behind; then none gets it.
-    pub fn publish(&self, publish: Publish) -> Result<(), Overloaded> {
+    pub(crate) fn publish(&self, publish: Publish) -> Result<(), Overloaded> {
         let shards = self.0.directory.receivers(&publish.hub, &publish.target);
         self.check_load(shards)?;
         self.forward(shards, &Arc::new(publish));
         Ok(())
     }
 
-    /// Acts on all selected connections and returns how many there were.
+    /// Acts on all selected connections of all shards.
     ///
     /// # Errors
     /// [`Overloaded`] when a shard is too far behind; then nothing happens.
-    pub async fn apply(&self, hub: Arc<str>, select: Select, op: ConnOp) -> Result<usize, Overloaded> {
+    pub(crate) async fn apply(
+        &self,
+        hub: Arc<str>,
+        select: Select,
+        op: ConnOp,
+    ) -> Result<Outcome, Overloaded> {
         let shards = match &select {
             Select::All => self.0.directory.lookup(&hub, Topic::Hub),
             Select::User(user) => self.0.directory.lookup(&hub, Topic::User(user)),
@@ -68,23 +73,24 @@ impl Node {
         let (answers, mut received) = mpsc::channel(hublet_hub::directory::SHARDS_MAX);
         for mailbox in self.mailboxes(shards) {
             let answer = answers.clone();
-            let reply = Box::new(move |found| {
+            let reply = Box::new(move |outcome| {
                 // The channel has room for every shard; a caller that went away needs no answer.
-                let _ = answer.try_send(found);
+                let _ = answer.try_send(outcome);
             });
             let (hub, select, op) = (Arc::clone(&hub), select.clone(), op.clone());
             mailbox.push(Letter::Command(Command::Connections { hub, select, op, reply: Some(reply) }), 0);
         }
         drop(answers);
-        let mut found = 0;
-        while let Some(count) = received.recv().await {
-            found += count;
+        let mut total = Outcome::default();
+        while let Some(Outcome { selected, refused }) = received.recv().await {
+            total.selected += selected;
+            total.refused += refused;
         }
-        Ok(found)
+        Ok(total)
     }
 
     /// Gives an upgraded socket to its shard, with the bytes that were read beyond the handshake.
-    pub fn attach(&self, shard: usize, stream: Stream, leftover: Bytes, accept: Accept) {
+    pub(crate) fn attach(&self, shard: usize, stream: Stream, leftover: Bytes, accept: Accept) {
         if let Some(mailbox) = self.0.mailboxes.get(shard) {
             self.0.connections.fetch_add(1, Ordering::Relaxed);
             let bytes = leftover.len();
@@ -93,12 +99,12 @@ impl Node {
     }
 
     /// Connections of this node.
-    pub fn connection_count(&self) -> usize {
+    pub(crate) fn connection_count(&self) -> usize {
         self.0.connections.load(Ordering::Relaxed)
     }
 
     /// Whether a stop has begun: no new connections are accepted.
-    pub fn is_stopping(&self) -> bool {
+    pub(crate) fn is_stopping(&self) -> bool {
         self.0.stopping.load(Ordering::Relaxed)
     }
 

@@ -10,7 +10,7 @@ use tokio_rustls::server::TlsStream;
 
 /// A connected socket.
 #[derive(Debug)]
-pub enum Stream {
+pub(crate) enum Stream {
     /// TCP as it is.
     Plain(TcpStream),
     /// TLS over TCP; boxed because most deployments end TLS elsewhere and every connection pays for the enum.

@@ -1,0 +1,151 @@
+//! Configuration: what is written ([`Settings`]) and what follows from it ([`Config`]).
+//!
+//! Settings come in layers (a file, the environment, flags); [`Settings::or`] lays one over the other. [`Config::new`]
+//! fills in defaults and checks the whole; nothing after it can be wrong.
+
+mod resolve;
+mod settings;
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub(crate) use resolve::is_loopback_host;
+pub use settings::{AuthSettings, HubSettings, LimitSettings, Policy, Settings, TlsListenSettings};
+
+use crate::keys::AccessKeys;
+use crate::tls::TlsSettings;
+
+/// Everything a running service needs to know; checked and complete.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Loopback only, and the well-known access key unless others are configured.
+    pub development: bool,
+    /// Addresses without TLS.
+    pub listen: Vec<SocketAddr>,
+    /// `listen` is the default: an address family that the machine lacks is left out instead of failing.
+    pub listens_by_default: bool,
+    /// Addresses with TLS and their certificate.
+    pub tls: Option<TlsListeners>,
+    /// Public endpoints, in order of their configuration.
+    pub public_endpoints: Vec<PublicEndpoint>,
+    /// Where keys and certificates are kept. It is made when something is first written to it.
+    pub data: PathBuf,
+    /// Threads that serve connections, 1 to 64.
+    pub shards: usize,
+    /// Filter of the log in the syntax of `tracing_subscriber::EnvFilter`.
+    pub log: String,
+    /// The keys that sign tokens, the primary one first.
+    pub keys: AccessKeys,
+    /// Where the keys come from.
+    pub key_source: KeySource,
+    /// Settings of hubs by lower-cased name; hubs that are not listed have the defaults.
+    pub hubs: HashMap<String, Hub>,
+    /// Limits.
+    pub limits: Limits,
+}
+
+/// Addresses with TLS.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsListeners {
+    /// The addresses.
+    pub listen: Vec<SocketAddr>,
+    /// The addresses are the default ones, as [`Config::listens_by_default`].
+    pub listens_by_default: bool,
+    /// The certificate.
+    pub settings: TlsSettings,
+}
+
+/// An address under which clients and app servers know this service, for example of a proxy in front of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublicEndpoint {
+    /// TLS is spoken there.
+    pub secure: bool,
+    /// `host` or `host:port`, lower-cased, as in a `Host` header.
+    pub authority: String,
+}
+
+impl PublicEndpoint {
+    /// The URL, without a slash at the end.
+    pub fn url(&self) -> String {
+        format!("{}://{}", if self.secure { "https" } else { "http" }, self.authority)
+    }
+
+    /// The host without the port and without the brackets of IPv6.
+    pub fn host(&self) -> &str {
+        let host = match self.authority.rsplit_once(':') {
+            Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => host,
+            _ => &self.authority,
+        };
+        host.trim_matches(['[', ']'])
+    }
+}
+
+/// Where the access keys come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeySource {
+    /// The well-known key of development mode.
+    Development,
+    /// The configuration.
+    Configured,
+    /// The data folder.
+    Stored,
+    /// Made just now and written to the data folder; to be shown once.
+    Generated,
+}
+
+/// Settings of one hub.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Hub {
+    /// Clients may connect without a token.
+    pub anonymous: bool,
+}
+
+/// Limits of the service. Sizes are in bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// A message from a client, all fragments together (client-protocols.md §9.4).
+    pub message_bytes: usize,
+    /// What may wait for one client; beyond it the client is cut as a slow consumer.
+    pub outgoing_queue_bytes: usize,
+    /// Groups that one connection may be in.
+    pub groups_per_connection: usize,
+    /// Client connections of the whole service; beyond it the handshake is answered 429.
+    pub connections_max: usize,
+    /// Seconds between pings to a client, 1 to 120.
+    pub keep_alive_interval_s: u32,
+    /// How long the head of a request and a TLS handshake may take.
+    pub head_timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            message_bytes: 1 << 20,
+            outgoing_queue_bytes: 4 << 20,
+            groups_per_connection: 1_000,
+            connections_max: 1_000_000,
+            keep_alive_interval_s: 20,
+            head_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+impl Config {
+    /// Settings of a hub by lower-cased name.
+    pub fn hub(&self, name: &str) -> Hub {
+        self.hubs.get(name).copied().unwrap_or_default()
+    }
+}
+
+/// What is wrong with the configuration: a sentence that says what and one that says what to change.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct ConfigError(pub(crate) String);
+
+impl ConfigError {
+    pub(crate) fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+}

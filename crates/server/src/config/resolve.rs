@@ -1,0 +1,332 @@
+//! From what is written to what is meant: defaults, checks, and the keys.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use http::Uri;
+use hublet_hub::directory::SHARDS_MAX;
+use hublet_wire::name;
+
+use super::settings::{LimitSettings, Policy, TlsListenSettings};
+use super::{Config, ConfigError, Hub, KeySource, Limits, PublicEndpoint, Settings, TlsListeners};
+use crate::keys::{self, AccessKeys};
+use crate::tls::TlsSettings;
+
+const DEFAULT_LISTEN: [&str; 2] = ["127.0.0.1:8080", "[::1]:8080"];
+const DEFAULT_TLS_LISTEN: [&str; 2] = ["127.0.0.1:8443", "[::1]:8443"];
+const DEFAULT_DATA: &str = "hublet-data";
+const DEFAULT_LOG: &str = "info";
+/// Seconds between pings that can be asked for (client-protocols.md §9.1).
+const KEEP_ALIVE_S: std::ops::RangeInclusive<u32> = 1..=120;
+
+impl Config {
+    /// Completes and checks settings. In production mode without configured keys it reads the stored ones, or makes
+    /// and stores a pair.
+    ///
+    /// # Errors
+    /// A value that cannot be meant, or keys that cannot be read or stored.
+    pub fn new(settings: &Settings) -> Result<Self, ConfigError> {
+        let listens_by_default = settings.listen.is_none();
+        let listen = addresses("listen", settings.listen.as_deref(), &DEFAULT_LISTEN)?;
+        let tls = settings.tls.as_ref().map(tls).transpose()?;
+        let public_endpoints = settings
+            .public_endpoints
+            .iter()
+            .flatten()
+            .map(|url| public_endpoint(url))
+            .collect::<Result<Vec<_>, _>>()?;
+        let all = || listen.iter().chain(tls.iter().flat_map(|tls| &tls.listen));
+        if all().next().is_none() {
+            return Err(ConfigError::new(
+                "There is no address to listen on. Add one to `listen`, or turn TLS on.",
+            ));
+        }
+        let exposed = all()
+            .find(|address| !address.ip().is_loopback())
+            .map(|address| format!("the address {address} is not on loopback"))
+            .or_else(|| {
+                let public = public_endpoints.iter().find(|endpoint| !is_loopback_host(endpoint.host()));
+                public.map(|endpoint| format!("the public endpoint {} is not on loopback", endpoint.url()))
+            })
+            .or_else(|| settings.production.unwrap_or(false).then(|| "production mode is on".to_owned()));
+        let data = settings.data.clone().unwrap_or_else(|| DEFAULT_DATA.into());
+        let (keys, key_source) = match (&settings.auth.access_keys, &exposed) {
+            (Some(texts), exposed) => (configured_keys(texts, exposed.as_deref())?, KeySource::Configured),
+            (None, None) => (AccessKeys::development(), KeySource::Development),
+            (None, Some(_)) => keys::stored(&data)?,
+        };
+        Ok(Self {
+            development: exposed.is_none(),
+            listen,
+            listens_by_default,
+            tls,
+            public_endpoints,
+            data,
+            shards: shards(settings.shards)?,
+            log: settings.log.clone().unwrap_or_else(|| DEFAULT_LOG.to_owned()),
+            keys,
+            key_source,
+            hubs: hubs(settings)?,
+            limits: limits(&settings.limits)?,
+        })
+    }
+
+    /// The configuration in effect as settings, for people: access keys are masked.
+    pub fn effective(&self) -> Settings {
+        let list = |addresses: &[SocketAddr]| addresses.iter().map(ToString::to_string).collect();
+        let limits = &self.limits;
+        Settings {
+            production: Some(!self.development),
+            listen: Some(list(&self.listen)),
+            public_endpoints: Some(self.public_endpoints.iter().map(PublicEndpoint::url).collect()),
+            data: Some(self.data.clone()),
+            shards: Some(self.shards),
+            log: Some(self.log.clone()),
+            auth: super::AuthSettings {
+                access_keys: Some(self.keys.texts().map(|_| "***".to_owned()).collect()),
+            },
+            tls: self.tls.as_ref().map(|tls| TlsListenSettings {
+                listen: Some(list(&tls.listen)),
+                cert: tls.settings.cert.clone(),
+                key: tls.settings.key.clone(),
+            }),
+            limits: LimitSettings {
+                message_bytes: Some(limits.message_bytes),
+                outgoing_queue_bytes: Some(limits.outgoing_queue_bytes),
+                groups_per_connection: Some(limits.groups_per_connection),
+                connections_max: Some(limits.connections_max),
+                keep_alive_interval_s: Some(limits.keep_alive_interval_s),
+                head_timeout_s: u32::try_from(limits.head_timeout.as_secs()).ok(),
+            },
+            hubs: self
+                .hubs
+                .iter()
+                .map(|(name, hub)| {
+                    let policy = if hub.anonymous { Policy::Allow } else { Policy::Deny };
+                    (name.clone(), super::HubSettings { anonymous_connect_policy: Some(policy) })
+                })
+                .collect(),
+        }
+    }
+}
+
+fn addresses(key: &str, texts: Option<&[String]>, default: &[&str]) -> Result<Vec<SocketAddr>, ConfigError> {
+    let parse = |text: &str| {
+        let with_host = text.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
+        with_host.as_deref().unwrap_or(text).parse().map_err(|_| {
+            ConfigError::new(format!(
+                "{text:?} in `{key}` is not an address. Write an IP address and a port, such as 127.0.0.1:8080 or [::]:8080."
+            ))
+        })
+    };
+    match texts {
+        Some(texts) => texts.iter().map(|text| parse(text.trim())).collect(),
+        None => default.iter().map(|text| parse(text)).collect(),
+    }
+}
+
+fn tls(settings: &TlsListenSettings) -> Result<TlsListeners, ConfigError> {
+    let (cert, key) = (settings.cert.clone(), settings.key.clone());
+    if cert.is_some() != key.is_some() {
+        return Err(ConfigError::new(
+            "Only one of `tls.cert` and `tls.key` is set. Set both for your own certificate, or none for a local one.",
+        ));
+    }
+    Ok(TlsListeners {
+        listen: addresses("tls.listen", settings.listen.as_deref(), &DEFAULT_TLS_LISTEN)?,
+        listens_by_default: settings.listen.is_none(),
+        settings: TlsSettings { cert, key },
+    })
+}
+
+fn public_endpoint(url: &str) -> Result<PublicEndpoint, ConfigError> {
+    let wrong = || {
+        ConfigError::new(format!(
+            "{url:?} in `public_endpoints` is not the address of a service. Write a scheme and a host, such as \
+             https://ws.example.com, without a path."
+        ))
+    };
+    let uri: Uri = url.trim().parse().map_err(|_| wrong())?;
+    let secure = match uri.scheme_str() {
+        Some("https" | "wss") => true,
+        Some("http" | "ws") => false,
+        _ => return Err(wrong()),
+    };
+    let authority =
+        uri.authority().filter(|authority| !authority.as_str().contains('@')).ok_or_else(wrong)?;
+    if !uri.path().trim_matches('/').is_empty() || uri.query().is_some() {
+        return Err(wrong());
+    }
+    Ok(PublicEndpoint { secure, authority: authority.as_str().to_ascii_lowercase() })
+}
+
+/// Whether a host name or address can only mean this machine.
+pub(crate) fn is_loopback_host(host: &str) -> bool {
+    host.eq_ignore_ascii_case("localhost")
+        || host.trim_matches(['[', ']']).parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
+}
+
+fn configured_keys(texts: &[String], exposed: Option<&str>) -> Result<AccessKeys, ConfigError> {
+    if let Some(why) = exposed
+        && texts.iter().any(|text| keys::is_development(text))
+    {
+        return Err(ConfigError::new(format!(
+            "The well-known development key is among `auth.access_keys`, but {why}: everybody could sign tokens. \
+             Choose keys of your own, or leave them out and a pair is made for you."
+        )));
+    }
+    AccessKeys::new(texts)
+}
+
+fn shards(configured: Option<usize>) -> Result<usize, ConfigError> {
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from).min(SHARDS_MAX);
+    match configured {
+        None => Ok(cores()),
+        Some(shards @ 1..=SHARDS_MAX) => Ok(shards),
+        Some(shards) => {
+            Err(ConfigError::new(format!("`shards` is {shards}. It must be between 1 and {SHARDS_MAX}.")))
+        }
+    }
+}
+
+fn hubs(settings: &Settings) -> Result<HashMap<String, Hub>, ConfigError> {
+    let mut hubs = HashMap::new();
+    for (hub, settings) in &settings.hubs {
+        if !name::is_valid_hub(hub) {
+            return Err(ConfigError::new(format!(
+                "{hub:?} in `hubs` is not a hub name: a letter, then letters, digits or one of _`,.[] are allowed."
+            )));
+        }
+        let value = Hub { anonymous: settings.anonymous_connect_policy == Some(Policy::Allow) };
+        if hubs.insert(hub.to_ascii_lowercase(), value).is_some() {
+            return Err(ConfigError::new(format!(
+                "The hub {hub:?} is configured twice: hub names do not differ by case. Remove one of them."
+            )));
+        }
+    }
+    Ok(hubs)
+}
+
+fn limits(settings: &LimitSettings) -> Result<Limits, ConfigError> {
+    let default = Limits::default();
+    let at_least = |key: &str, value: Option<usize>, default: usize, min: usize| match value {
+        None => Ok(default),
+        Some(value) if value >= min => Ok(value),
+        Some(value) => {
+            Err(ConfigError::new(format!("`limits.{key}` is {value}. It must be at least {min}.")))
+        }
+    };
+    let keep_alive_interval_s = settings.keep_alive_interval_s.unwrap_or(default.keep_alive_interval_s);
+    if !KEEP_ALIVE_S.contains(&keep_alive_interval_s) {
+        return Err(ConfigError::new(format!(
+            "`limits.keep_alive_interval_s` is {keep_alive_interval_s}. It must be between 1 and 120."
+        )));
+    }
+    let head_timeout = match settings.head_timeout_s {
+        None => default.head_timeout,
+        Some(0) => return Err(ConfigError::new("`limits.head_timeout_s` is 0. It must be at least 1.")),
+        Some(seconds) => Duration::from_secs(seconds.into()),
+    };
+    Ok(Limits {
+        message_bytes: at_least("message_bytes", settings.message_bytes, default.message_bytes, 1_024)?,
+        outgoing_queue_bytes: at_least(
+            "outgoing_queue_bytes",
+            settings.outgoing_queue_bytes,
+            default.outgoing_queue_bytes,
+            64 << 10,
+        )?,
+        groups_per_connection: at_least(
+            "groups_per_connection",
+            settings.groups_per_connection,
+            default.groups_per_connection,
+            1,
+        )?,
+        connections_max: at_least("connections_max", settings.connections_max, default.connections_max, 1)?,
+        keep_alive_interval_s,
+        head_timeout,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(text: &str) -> Result<Config, ConfigError> {
+        Config::new(&Settings::from_toml(text).expect("readable settings"))
+    }
+
+    fn error(text: &str) -> String {
+        config(text).expect_err("it is wrong").to_string()
+    }
+
+    #[test]
+    fn nothing_configured_is_development_mode() {
+        let config = config("").unwrap();
+        assert!(config.development && config.listens_by_default);
+        assert_eq!(config.key_source, KeySource::Development);
+        assert_eq!(config.listen, ["127.0.0.1:8080".parse().unwrap(), "[::1]:8080".parse().unwrap()]);
+        assert!(config.tls.is_none() && config.shards >= 1);
+    }
+
+    #[test]
+    fn the_development_key_is_for_loopback_only() {
+        let keys = "[auth]\naccess_keys = [\"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789ABCDEFGH\"]\n";
+        assert!(config(keys).unwrap().development);
+        for exposed in [
+            "listen = [\"0.0.0.0:1\"]\n",
+            "listen = [\"[::]:1\"]\n",
+            "listen = [\"10.1.1.1:1\"]\n",
+            "production = true\n",
+            "public_endpoints = [\"https://ws.example.com\"]\n",
+        ] {
+            let error = error(&format!("{exposed}{keys}"));
+            assert!(error.starts_with("The well-known development key"), "{error}");
+        }
+        assert!(error(&format!("{keys}[tls]\nlisten = [\"0.0.0.0:443\"]\n")).contains("0.0.0.0:443"));
+    }
+
+    #[test]
+    fn own_keys_on_any_address() {
+        let keys = "[auth]\naccess_keys = [\"0123456789abcdef0123456789abcdef\"]\n";
+        let config = config(&format!("listen = [\"0.0.0.0:0\"]\n{keys}")).unwrap();
+        assert!(!config.development);
+        assert_eq!(config.key_source, KeySource::Configured);
+        assert!(!format!("{:?} {:?}", config, config.effective()).contains("0123456789abcdef"));
+        let shown = toml::to_string(&config.effective()).unwrap();
+        assert!(shown.contains("***") && !shown.contains("0123456789abcdef"), "{shown}");
+        assert!(Settings::from_toml(&shown).is_ok(), "what is shown can be read back");
+    }
+
+    #[test]
+    fn mistakes_say_what_to_change() {
+        for (text, part) in [
+            ("listen = [\"8080\"]", "\"8080\" in `listen` is not an address"),
+            ("listen = []", "There is no address to listen on"),
+            ("public_endpoints = [\"ws.example.com\"]", "is not the address of a service"),
+            ("public_endpoints = [\"https://h/path\"]", "without a path"),
+            ("shards = 0", "between 1 and 64"),
+            ("shards = 65", "between 1 and 64"),
+            ("[tls]\ncert = \"c\"", "Only one of"),
+            ("[limits]\nkeep_alive_interval_s = 121", "between 1 and 120"),
+            ("[limits]\nmessage_bytes = 1", "at least 1024"),
+            ("[limits]\nhead_timeout_s = 0", "at least 1"),
+            ("[hubs.\"1x\"]", "not a hub name"),
+            ("[hubs.Chat]\n[hubs.chat]", "configured twice"),
+            ("[auth]\naccess_keys = []", "at least one"),
+            ("[auth]\naccess_keys = [\"short\"]", "at least 32"),
+        ] {
+            let error = error(text);
+            assert!(error.contains(part), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn public_endpoints() {
+        let config = config("public_endpoints = [\"https://WS.example.com/\", \"ws://h:81\", \"http://[::1]:5\"]\nproduction = true\n[auth]\naccess_keys=[\"0123456789abcdef0123456789abcdef\"]").unwrap();
+        let urls: Vec<String> = config.public_endpoints.iter().map(PublicEndpoint::url).collect();
+        assert_eq!(urls, ["https://ws.example.com", "http://h:81", "http://[::1]:5"]);
+        let hosts: Vec<&str> = config.public_endpoints.iter().map(PublicEndpoint::host).collect();
+        assert_eq!(hosts, ["ws.example.com", "h", "::1"]);
+    }
+}

@@ -1,0 +1,264 @@
+//! The configuration as it is written: every key optional, unknown keys refused.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::ConfigError;
+
+/// One layer of configuration. The same keys in TOML, in lower case with underscores.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Refuse the well-known development key even on loopback.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub production: Option<bool>,
+    /// Addresses without TLS, as `127.0.0.1:8080` or `[::1]:8080`; an empty list turns plain HTTP off.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub listen: Option<Vec<String>>,
+    /// URLs under which clients and app servers know this service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub public_endpoints: Option<Vec<String>>,
+    /// Folder for keys and certificates.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data: Option<PathBuf>,
+    /// Threads that serve connections; default: one a core.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shards: Option<usize>,
+    /// Filter of the log: `error`, `warn`, `info`, `debug`, `trace`, or by target.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log: Option<String>,
+    /// Access keys.
+    pub auth: AuthSettings,
+    /// TLS; present means on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<TlsListenSettings>,
+    /// Limits.
+    pub limits: LimitSettings,
+    /// Settings of hubs by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub hubs: BTreeMap<String, HubSettings>,
+}
+
+/// `[auth]`
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AuthSettings {
+    /// The primary and perhaps a secondary key; their text as UTF-8 signs tokens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub access_keys: Option<Vec<String>>,
+}
+
+/// The keys are left out.
+impl std::fmt::Debug for AuthSettings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let count = self.access_keys.as_ref().map(Vec::len);
+        f.debug_struct("AuthSettings").field("access_keys", &count).finish()
+    }
+}
+
+/// `[tls]`
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TlsListenSettings {
+    /// Addresses with TLS; default: port 8443 on loopback.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub listen: Option<Vec<String>>,
+    /// Certificate chain in PEM; without it a local authority makes one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cert: Option<PathBuf>,
+    /// The certificate's private key in PEM.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<PathBuf>,
+}
+
+/// `[limits]`, as [`super::Limits`].
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LimitSettings {
+    /// Bytes of a message from a client.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message_bytes: Option<usize>,
+    /// Bytes that may wait for one client.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outgoing_queue_bytes: Option<usize>,
+    /// Groups of one connection.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub groups_per_connection: Option<usize>,
+    /// Client connections.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connections_max: Option<usize>,
+    /// Seconds between pings.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keep_alive_interval_s: Option<u32>,
+    /// Seconds for a request head or a TLS handshake.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub head_timeout_s: Option<u32>,
+}
+
+/// `[hubs.NAME]`, with the property names of the cloud service's resource model.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub struct HubSettings {
+    /// Whether clients may connect without a token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub anonymous_connect_policy: Option<Policy>,
+}
+
+/// Allowed or not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Policy {
+    /// Allowed.
+    #[serde(alias = "Allow")]
+    Allow,
+    /// Refused.
+    #[serde(alias = "Deny")]
+    Deny,
+}
+
+impl Settings {
+    /// Reads a configuration file.
+    ///
+    /// # Errors
+    /// The file cannot be read, is not TOML, or has an unknown key or a value of the wrong type; the text names file,
+    /// line and column.
+    pub fn from_file(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            ConfigError::new(format!("The configuration file {} cannot be read: {error}.", path.display()))
+        })?;
+        Self::from_toml(&text).map_err(|error| ConfigError::new(format!("{}: {error}", path.display())))
+    }
+
+    /// Reads the text of a configuration file.
+    ///
+    /// # Errors
+    /// As [`Settings::from_file`], without the file's name.
+    pub fn from_toml(text: &str) -> Result<Self, ConfigError> {
+        toml::from_str(text).map_err(|error| {
+            // The library's own text quotes the line, which may hold a key.
+            let at = error.span().map_or_else(String::new, |span| position(text, span.start));
+            let message = error.message().trim().to_owned();
+            let hint =
+                nearest_known(&message).map_or_else(String::new, |name| format!(" Did you mean `{name}`?"));
+            ConfigError::new(format!("{at}{message}.{hint}"))
+        })
+    }
+
+    /// This layer over a `lower` one: what is not set here is taken from there.
+    #[must_use]
+    pub fn or(self, lower: Self) -> Self {
+        let mut hubs = lower.hubs;
+        hubs.extend(self.hubs);
+        Self {
+            production: self.production.or(lower.production),
+            listen: self.listen.or(lower.listen),
+            public_endpoints: self.public_endpoints.or(lower.public_endpoints),
+            data: self.data.or(lower.data),
+            shards: self.shards.or(lower.shards),
+            log: self.log.or(lower.log),
+            auth: AuthSettings { access_keys: self.auth.access_keys.or(lower.auth.access_keys) },
+            tls: match (self.tls, lower.tls) {
+                (Some(upper), Some(lower)) => Some(TlsListenSettings {
+                    listen: upper.listen.or(lower.listen),
+                    cert: upper.cert.or(lower.cert),
+                    key: upper.key.or(lower.key),
+                }),
+                (upper, lower) => upper.or(lower),
+            },
+            limits: LimitSettings {
+                message_bytes: self.limits.message_bytes.or(lower.limits.message_bytes),
+                outgoing_queue_bytes: self.limits.outgoing_queue_bytes.or(lower.limits.outgoing_queue_bytes),
+                groups_per_connection: self
+                    .limits
+                    .groups_per_connection
+                    .or(lower.limits.groups_per_connection),
+                connections_max: self.limits.connections_max.or(lower.limits.connections_max),
+                keep_alive_interval_s: self
+                    .limits
+                    .keep_alive_interval_s
+                    .or(lower.limits.keep_alive_interval_s),
+                head_timeout_s: self.limits.head_timeout_s.or(lower.limits.head_timeout_s),
+            },
+            hubs,
+        }
+    }
+}
+
+/// `line L, column C: ` of a byte offset.
+fn position(text: &str, offset: usize) -> String {
+    let before = text.get(..offset).unwrap_or(text);
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    format!("line {line}, column {column}: ")
+}
+
+/// The known name nearest to the unknown one in a message such as "unknown field `x`, expected one of `a`, `b`".
+fn nearest_known(message: &str) -> Option<&str> {
+    let (subject, known) = message.split_once(", expected ")?;
+    let unknown = subject.strip_prefix("unknown ")?.split('`').nth(1)?;
+    let known = known.split('`').skip(1).step_by(2);
+    let (distance, name) = known.map(|name| (strsim::damerau_levenshtein(unknown, name), name)).min()?;
+    (distance <= 1 + unknown.chars().count() / 3).then_some(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(text: &str) -> String {
+        Settings::from_toml(text).expect_err("it is wrong").to_string()
+    }
+
+    #[test]
+    fn a_whole_file() {
+        let text = r#"
+            listen = ["127.0.0.1:8080", "[::1]:8080"]
+            public_endpoints = ["https://ws.example.com"]
+            data = "d"
+            log = "debug"
+            [auth]
+            access_keys = ["k1"]
+            [tls]
+            cert = "c.pem"
+            [limits]
+            message_bytes = 5
+            [hubs.chat]
+            anonymousConnectPolicy = "allow"
+        "#;
+        let settings = Settings::from_toml(text).unwrap();
+        assert_eq!(settings.listen.as_ref().unwrap().len(), 2);
+        assert_eq!(settings.limits.message_bytes, Some(5));
+        assert_eq!(settings.hubs["chat"].anonymous_connect_policy, Some(Policy::Allow));
+        assert!(!format!("{settings:?}").contains("k1"));
+    }
+
+    #[test]
+    fn mistakes_are_named_with_their_place() {
+        assert_eq!(
+            error("data = \"x\"\nlisten_on = []\n"),
+            "line 2, column 1: unknown field `listen_on`, expected one of `production`, `listen`, \
+             `public_endpoints`, `data`, `shards`, `log`, `auth`, `tls`, `limits`, `hubs`. Did you mean `listen`?"
+        );
+        assert!(error("[limits]\nmessage_byte = 1\n").ends_with("Did you mean `message_bytes`?"));
+        assert!(error("[hubs.chat]\nanonymousConnectPolicy = \"alow\"\n").ends_with("Did you mean `allow`?"));
+        assert!(error("nothing_like_it = 1").ends_with("`hubs`."));
+        assert!(error("shards = \"two\"").starts_with("line 1, column 10: invalid type"));
+        assert!(error("shards = -1").starts_with("line 1, column 10: invalid value"));
+        // A line with a key in it is not quoted.
+        assert!(!error("[auth]\naccess_keys = [\"secret\" 1]").contains("secret"));
+    }
+
+    #[test]
+    fn the_upper_layer_wins_key_by_key() {
+        let upper =
+            Settings::from_toml("shards = 2\n[limits]\nmessage_bytes = 1\n[tls]\ncert = \"c\"\n").unwrap();
+        let lower = "shards = 3\nlog = \"warn\"\n[limits]\nmessage_bytes = 9\nconnections_max = 7\n[tls]\nkey = \"k\"\n";
+        let merged = upper.or(Settings::from_toml(lower).unwrap());
+        assert_eq!((merged.shards, merged.log.as_deref()), (Some(2), Some("warn")));
+        assert_eq!((merged.limits.message_bytes, merged.limits.connections_max), (Some(1), Some(7)));
+        let tls = merged.tls.unwrap();
+        assert_eq!((tls.cert, tls.key), (Some("c".into()), Some("k".into())));
+    }
+}

@@ -1,0 +1,179 @@
+//! HTTP/1.1 on an accepted socket: REST calls, health, and the handshakes of WebSocket clients.
+//!
+//! Requests are served by the shard that accepted the socket, but handlers reach the hub only through [`Node`].
+
+mod auth;
+mod respond;
+mod router;
+mod upgrade;
+
+use std::convert::Infallible;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use hublet_hub::Accept;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::Notify;
+use tokio::time::timeout;
+
+pub(crate) use auth::{Denied, authenticate_request, endpoint, now_s};
+pub(crate) use respond::{Response, empty, json};
+pub(crate) use router::decode;
+
+use crate::config::Config;
+use crate::node::Node;
+use crate::stream::Stream;
+
+/// Longest head of a request. Tokens and the `excluded` ids of REST travel in it (rest-api.md §13 row 19).
+const HEAD_BYTES_MAX: usize = 40 << 10;
+/// How long a connection may wait for its next request. The first one has less time, see [`serve_connection`].
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// How long a refused peer may go on sending before its socket is dropped, so that it gets the answer and no reset.
+const LINGER: Duration = Duration::from_secs(1);
+/// And how much it may send in that time.
+const LINGER_BYTES_MAX: usize = 1 << 20;
+
+/// What all requests on one shard share.
+#[derive(Debug)]
+pub(crate) struct HttpContext {
+    pub(crate) node: Node,
+    pub(crate) shard: usize,
+    pub(crate) config: Arc<Config>,
+    in_flight: AtomicUsize,
+    idle: Notify,
+}
+
+impl HttpContext {
+    pub(crate) fn new(node: Node, shard: usize, config: Arc<Config>) -> Self {
+        Self { node, shard, config, in_flight: AtomicUsize::new(0), idle: Notify::new() }
+    }
+
+    /// How long a TLS handshake and the head of the first request may take.
+    pub(crate) fn head_timeout(&self) -> Duration {
+        self.config.limits.head_timeout
+    }
+
+    /// Waits until no request is being answered.
+    pub(crate) async fn idle(&self) {
+        while self.in_flight.load(Ordering::Acquire) > 0 {
+            self.idle.notified().await;
+        }
+    }
+}
+
+/// Counts a request as being answered while it lives.
+struct InFlight<'a>(&'a HttpContext);
+
+impl<'a> InFlight<'a> {
+    fn new(context: &'a HttpContext) -> Self {
+        context.in_flight.fetch_add(1, Ordering::AcqRel);
+        Self(context)
+    }
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        if self.0.in_flight.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.0.idle.notify_one();
+        }
+    }
+}
+
+/// One HTTP connection and what its handshake left behind, if it had one.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) context: Arc<HttpContext>,
+    /// The socket is under TLS.
+    pub(crate) secure: bool,
+    upgrade: Mutex<Option<(OnUpgrade, Accept)>>,
+    had_request: AtomicBool,
+}
+
+impl Connection {
+    /// Makes the socket a client's once the response was written.
+    pub(crate) fn upgrade(&self, on_upgrade: OnUpgrade, accept: Accept) {
+        *self.upgrade.lock().unwrap_or_else(PoisonError::into_inner) = Some((on_upgrade, accept));
+    }
+
+    fn take_upgrade(&self) -> Option<(OnUpgrade, Accept)> {
+        self.upgrade.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// Serves requests until the peer goes, breaks the protocol, is too slow, or becomes a WebSocket client.
+pub(crate) async fn serve_connection(stream: Stream, context: Arc<HttpContext>) {
+    let connection = Arc::new(Connection {
+        secure: matches!(stream, Stream::Tls(_)),
+        context,
+        upgrade: Mutex::default(),
+        had_request: AtomicBool::new(false),
+    });
+    let service = service_fn(|request| {
+        let connection = Arc::clone(&connection);
+        async move {
+            connection.had_request.store(true, Ordering::Relaxed);
+            let in_flight = InFlight::new(&connection.context);
+            let response = router::handle(&connection, request).await;
+            drop(in_flight);
+            Ok::<_, Infallible>(response)
+        }
+    });
+    let mut http = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(KEEP_ALIVE)
+        .max_buf_size(HEAD_BYTES_MAX)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    let ended = match timeout(connection.context.head_timeout(), &mut http).await {
+        Ok(ended) => ended,
+        Err(_) if connection.had_request.load(Ordering::Relaxed) => (&mut http).await,
+        // The head of the first request is overdue.
+        Err(_) => return,
+    };
+    match ended {
+        Ok(()) => {
+            if let Some((on_upgrade, accept)) = connection.take_upgrade() {
+                hand_over(on_upgrade, accept, &connection.context).await;
+            }
+        }
+        Err(error) => {
+            tracing::debug!(%error, "an HTTP connection failed");
+            if (error.is_parse() || error.is_parse_too_large())
+                && let Some(parts) = http.into_parts()
+            {
+                linger(parts.io.into_inner()).await;
+            }
+        }
+    }
+}
+
+/// Gives the socket of a finished handshake to the shard.
+async fn hand_over(on_upgrade: OnUpgrade, accept: Accept, context: &HttpContext) {
+    let Ok(upgraded) = on_upgrade.await else { return };
+    if let Ok(parts) = upgraded.downcast::<TokioIo<Stream>>() {
+        context.node.attach(context.shard, parts.io.into_inner(), parts.read_buf, accept);
+    }
+}
+
+/// Reads on for a moment after a refusal: closing a socket with unread bytes resets it, and the answer would be lost.
+async fn linger(mut stream: Stream) {
+    let reading = async {
+        stream.shutdown().await?;
+        let mut buffer = [0; 4096];
+        let mut left = LINGER_BYTES_MAX;
+        while left > 0 {
+            match stream.read(&mut buffer).await? {
+                0 => break,
+                count => left = left.saturating_sub(count),
+            }
+        }
+        std::io::Result::Ok(())
+    };
+    // Whatever happens, the socket is dropped now.
+    let _ = timeout(LINGER, reading).await;
+}

@@ -1,0 +1,40 @@
+//! Responses.
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderValue};
+use http::{HeaderMap, StatusCode};
+use http_body_util::Full;
+
+/// A response of this service; each has its whole body at once.
+pub(crate) type Response = http::Response<Full<Bytes>>;
+
+/// A response without a body.
+pub(crate) fn empty(status: StatusCode) -> Response {
+    with_body(status, None, Bytes::new())
+}
+
+/// A sentence for people.
+pub(super) fn text(status: StatusCode, sentence: impl Into<String>) -> Response {
+    let mut sentence: String = sentence.into();
+    sentence.push('\n');
+    with_body(status, Some(HeaderValue::from_static("text/plain; charset=utf-8")), sentence.into())
+}
+
+/// A JSON document.
+pub(crate) fn json(status: StatusCode, document: Vec<u8>) -> Response {
+    with_body(status, Some(HeaderValue::from_static("application/json; charset=utf-8")), document.into())
+}
+
+fn with_body(status: StatusCode, content_type: Option<HeaderValue>, body: Bytes) -> Response {
+    let mut response = Response::new(Full::new(body));
+    *response.status_mut() = status;
+    if let Some(content_type) = content_type {
+        response.headers_mut().insert(CONTENT_TYPE, content_type);
+    }
+    response
+}
+
+/// A header's value as text, if it is there once and readable.
+pub(super) fn header<'a>(headers: &'a HeaderMap, name: &http::HeaderName) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}

@@ -1,0 +1,141 @@
+//! Which handler a path belongs to.
+
+use std::sync::Arc;
+
+use http::{Method, StatusCode, header};
+use hublet_wire::percent;
+use hyper::body::Incoming;
+
+use super::respond::{self, Response};
+use super::{Connection, upgrade};
+use crate::rest;
+
+/// What a path is about, by its first segments. Literals match without regard to case, and one slash at the end is
+/// tolerated (rest-api.md §1.1).
+#[derive(Debug, PartialEq, Eq)]
+enum Place<'a> {
+    /// `/`
+    Root,
+    /// `/client/hubs/{hub}` with the hub as it stands in the path.
+    Client {
+        hub: &'a str,
+    },
+    /// `/client`, the older form with the hub in the query.
+    ClientByQuery,
+    /// `/api/hubs/{hub}/…`, both parts as they stand in the path.
+    Rest {
+        hub: &'a str,
+        rest: &'a str,
+    },
+    /// `/api/health`, `/health`: the process lives.
+    Health,
+    /// `/ready`: it takes clients.
+    Ready,
+    Unknown,
+}
+
+impl<'a> Place<'a> {
+    fn of(path: &'a str) -> Self {
+        let path = path.strip_prefix('/').unwrap_or(path);
+        let path = path.strip_suffix('/').unwrap_or(path);
+        let (first, after) = path.split_once('/').unwrap_or((path, ""));
+        let is = |segment: &str, literal: &str| segment.eq_ignore_ascii_case(literal);
+        if path.is_empty() {
+            return Self::Root;
+        }
+        if is(first, "client") {
+            return match after.split_once('/') {
+                None if after.is_empty() => Self::ClientByQuery,
+                // An empty name is a hub that cannot be, not a path that is not there.
+                None if is(after, "hubs") => Self::Client { hub: "" },
+                Some((hubs, hub)) if is(hubs, "hubs") && !hub.contains('/') => Self::Client { hub },
+                _ => Self::Unknown,
+            };
+        }
+        if is(first, "api") {
+            let (second, after) = after.split_once('/').unwrap_or((after, ""));
+            if is(second, "hubs") && !after.is_empty() {
+                let (hub, rest) = after.split_once('/').unwrap_or((after, ""));
+                return Self::Rest { hub, rest };
+            }
+            return if is(second, "health") && after.is_empty() { Self::Health } else { Self::Unknown };
+        }
+        match after {
+            "" if is(first, "health") => Self::Health,
+            "" if is(first, "ready") => Self::Ready,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+pub(super) async fn handle(connection: &Arc<Connection>, request: http::Request<Incoming>) -> Response {
+    let node = &connection.context.node;
+    let path = request.uri().path().to_owned();
+    let mut response = match Place::of(&path) {
+        Place::Client { hub } => upgrade::handshake(connection, request, Some(hub)),
+        Place::ClientByQuery => upgrade::handshake(connection, request, None),
+        Place::Rest { hub, rest } => rest::handle(connection, request, hub, rest).await,
+        Place::Health => health(request.method(), StatusCode::OK),
+        Place::Ready if node.is_stopping() => health(request.method(), StatusCode::SERVICE_UNAVAILABLE),
+        Place::Ready => health(request.method(), StatusCode::OK),
+        Place::Root => respond::text(
+            StatusCode::OK,
+            format!("hublet {} is running. Clients connect to /client/hubs/HUB.", env!("CARGO_PKG_VERSION")),
+        ),
+        Place::Unknown => respond::text(StatusCode::NOT_FOUND, "There is nothing at this path."),
+    };
+    if node.is_stopping() {
+        // The connection ends with this answer, so that its client goes elsewhere.
+        response.headers_mut().insert(header::CONNECTION, http::HeaderValue::from_static("close"));
+    }
+    response
+}
+
+fn health(method: &Method, status: StatusCode) -> Response {
+    if method == Method::GET || method == Method::HEAD {
+        return respond::empty(status);
+    }
+    let mut response = respond::empty(StatusCode::METHOD_NOT_ALLOWED);
+    response.headers_mut().insert(header::ALLOW, http::HeaderValue::from_static("GET, HEAD"));
+    response
+}
+
+/// A path segment as text; `None` when it is not UTF-8.
+pub(crate) fn decode(segment: &str) -> Option<String> {
+    String::from_utf8(percent::decode_segment(segment).into_owned()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places() {
+        let rest = |hub, rest| Place::Rest { hub, rest };
+        for (path, place) in [
+            ("/", Place::Root),
+            ("/client/hubs/chat", Place::Client { hub: "chat" }),
+            ("/CLIENT/Hubs/chat%5B1%5D/", Place::Client { hub: "chat%5B1%5D" }),
+            ("/client/hubs/", Place::Client { hub: "" }),
+            ("/client/hubs", Place::Client { hub: "" }),
+            ("/client/hubs/chat/x", Place::Unknown),
+            ("/client", Place::ClientByQuery),
+            ("/client/", Place::ClientByQuery),
+            ("/client/chat", Place::Unknown),
+            ("/clients/mqtt/hubs/chat", Place::Unknown),
+            ("/api/hubs/chat/:send", rest("chat", ":send")),
+            ("/API/HUBS/chat/users/a%2Fb/:send/", rest("chat", "users/a%2Fb/:send")),
+            ("/api/hubs/chat", rest("chat", "")),
+            ("/api/hubs/", Place::Unknown),
+            ("/api/health", Place::Health),
+            ("/api/health/x", Place::Unknown),
+            ("/health", Place::Health),
+            ("/ready/", Place::Ready),
+            ("/ready/x", Place::Unknown),
+            ("/nothing", Place::Unknown),
+            ("*", Place::Unknown),
+        ] {
+            assert_eq!(Place::of(path), place, "{path}");
+        }
+    }
+}

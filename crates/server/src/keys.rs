@@ -1,0 +1,227 @@
+//! Access keys: the shared secrets that sign tokens (rest-api.md §2.1, §2.6).
+
+use std::fmt::{self, Write as _};
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+
+use hublet_wire::jwt::UnverifiedToken;
+use ring::hmac;
+use ring::rand::{SecureRandom, SystemRandom};
+
+use crate::config::{ConfigError, KeySource};
+
+/// The key that the emulator of the vendor and the tests of its SDKs use: public, so for loopback only.
+const DEVELOPMENT_KEY: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789ABCDEFGH";
+/// The one algorithm of access-key tokens (rest-api.md §2.3).
+const ALGORITHM: &str = "HS256";
+/// Shortest key: some JWT libraries refuse to sign with less.
+const KEY_BYTES_MIN: usize = 32;
+/// A primary and a secondary one.
+const KEYS_MAX: usize = 2;
+/// File in the data folder: one key a line.
+const FILE: &str = "access-keys";
+
+/// One or two access keys, the primary one first.
+#[derive(Clone)]
+pub struct AccessKeys(Box<[AccessKey]>);
+
+#[derive(Clone)]
+struct AccessKey {
+    text: Box<str>,
+    hmac: hmac::Key,
+}
+
+/// The keys are left out.
+impl fmt::Debug for AccessKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AccessKeys({})", self.0.len())
+    }
+}
+
+impl AccessKeys {
+    /// The well-known key alone.
+    pub(crate) fn development() -> Self {
+        Self([AccessKey::new(DEVELOPMENT_KEY)].into())
+    }
+
+    /// Keys of these texts, whose UTF-8 bytes sign.
+    ///
+    /// # Errors
+    /// None or more than two, or one that is too short or has characters that a connection string cannot carry. The
+    /// error does not contain the key.
+    pub(crate) fn new(texts: &[String]) -> Result<Self, ConfigError> {
+        if texts.is_empty() || texts.len() > KEYS_MAX {
+            return Err(ConfigError::new(
+                "`auth.access_keys` must have at least one key and at most two: a primary and a secondary one.",
+            ));
+        }
+        if let Some(at) = texts.iter().position(|text| text.len() < KEY_BYTES_MIN) {
+            return Err(ConfigError::new(format!(
+                "Key number {} in `auth.access_keys` is too short. A key has at least {KEY_BYTES_MIN} characters.",
+                at + 1
+            )));
+        }
+        if let Some(at) = texts.iter().position(|text| !fits_connection_string(text)) {
+            return Err(ConfigError::new(format!(
+                "Key number {} in `auth.access_keys` has a semicolon, a control character or a space at its end, \
+                 which a connection string cannot carry. Choose letters and digits.",
+                at + 1
+            )));
+        }
+        Ok(Self(texts.iter().map(|text| AccessKey::new(text)).collect()))
+    }
+
+    /// The primary key's text, for the connection string.
+    pub fn primary(&self) -> &str {
+        self.0.first().map_or("", |key| &key.text)
+    }
+
+    /// The texts of all keys.
+    pub(crate) fn texts(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|key| &*key.text)
+    }
+
+    /// Whether one of the keys signed the token. The comparison takes the same time wherever a signature differs.
+    pub fn verify(&self, token: &UnverifiedToken<'_>) -> bool {
+        token.header.alg == ALGORITHM
+            && self
+                .0
+                .iter()
+                .any(|key| hmac::verify(&key.hmac, token.signing_input.as_bytes(), &token.signature).is_ok())
+    }
+
+    /// Signs with the primary key.
+    pub(crate) fn sign(&self, signing_input: &str) -> Vec<u8> {
+        self.0
+            .first()
+            .map(|key| hmac::sign(&key.hmac, signing_input.as_bytes()).as_ref().to_vec())
+            .unwrap_or_default()
+    }
+}
+
+impl AccessKey {
+    fn new(text: &str) -> Self {
+        Self { text: text.into(), hmac: hmac::Key::new(hmac::HMAC_SHA256, text.as_bytes()) }
+    }
+}
+
+/// Whether a text is the well-known development key.
+pub(crate) fn is_development(text: &str) -> bool {
+    text == DEVELOPMENT_KEY
+}
+
+fn fits_connection_string(text: &str) -> bool {
+    text.trim() == text && !text.contains(|c: char| c == ';' || c.is_control())
+}
+
+/// The keys in the data folder, made on the first call.
+pub(crate) fn stored(data: &Path) -> Result<(AccessKeys, KeySource), ConfigError> {
+    let file = data.join(FILE);
+    let failed = |what: &str, error: &dyn fmt::Display| {
+        ConfigError::new(format!(
+            "The access keys in {} cannot be {what}: {error}. Check the data folder and its permissions, or set \
+             `auth.access_keys`.",
+            file.display()
+        ))
+    };
+    match fs::read_to_string(&file) {
+        Ok(text) => {
+            let texts: Vec<String> =
+                text.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect();
+            if texts.iter().any(|text| is_development(text)) {
+                return Err(failed("used", &"the well-known development key is among them"));
+            }
+            Ok((AccessKeys::new(&texts).map_err(|error| failed("used", &error))?, KeySource::Stored))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let texts = [generate()?, generate()?];
+            write_private(data, &file, &texts.join("\n")).map_err(|error| failed("written", &error))?;
+            Ok((AccessKeys::new(&texts)?, KeySource::Generated))
+        }
+        Err(error) => Err(failed("read", &error)),
+    }
+}
+
+/// 32 random bytes as 64 hexadecimal digits.
+fn generate() -> Result<String, ConfigError> {
+    let mut bytes = [0; 32];
+    SystemRandom::new()
+        .fill(&mut bytes)
+        .map_err(|_| ConfigError::new("The system gives no random numbers to make access keys of."))?;
+    Ok(bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    }))
+}
+
+/// Writes a new file that only its owner may read. It never replaces one: another process may have been faster.
+fn write_private(folder: &Path, file: &Path, text: &str) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file)?;
+    writeln!(file, "{text}")?;
+    file.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use hublet_wire::jwt::{self, NewToken, with_signature};
+
+    use super::*;
+
+    const KEY: &str = "0123456789abcdef0123456789abcdef";
+
+    #[test]
+    fn either_key_verifies_and_only_hs256() {
+        let keys = AccessKeys::new(&[KEY.to_owned(), KEY.repeat(2)]).unwrap();
+        let input = NewToken { aud: "a", exp: 2, ..NewToken::default() }.signing_input();
+        for key in [KEY.to_owned(), KEY.repeat(2)] {
+            let signer = AccessKeys::new(&[key]).unwrap();
+            let token = with_signature(input.clone(), &signer.sign(&input));
+            let mut parsed = jwt::parse(&token).unwrap();
+            assert!(keys.verify(&parsed));
+            parsed.header.alg = "none".to_owned();
+            assert!(!keys.verify(&parsed));
+        }
+        let forged = with_signature(input.clone(), &AccessKeys::development().sign(&input));
+        assert!(!keys.verify(&jwt::parse(&forged).unwrap()));
+        let unsigned = with_signature(input, &[]);
+        assert!(!keys.verify(&jwt::parse(&unsigned).unwrap()));
+    }
+
+    #[test]
+    fn unusable_keys_are_refused_without_being_shown() {
+        for texts in [
+            vec![],
+            vec!["short".to_owned()],
+            vec![format!("{KEY};")],
+            vec![format!("{KEY} ")],
+            vec![format!("{KEY}\n")],
+            vec![KEY.to_owned(), KEY.to_owned(), KEY.to_owned()],
+        ] {
+            let error = AccessKeys::new(&texts).unwrap_err().to_string();
+            assert!(!error.contains(KEY) && !error.contains("short\""), "{error}");
+        }
+        assert!(!format!("{:?}", AccessKeys::development()).contains(DEVELOPMENT_KEY));
+    }
+
+    #[test]
+    fn a_pair_is_made_once_and_kept_private() {
+        let folder = std::env::temp_dir().join(format!("hublet-keys-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&folder);
+        let (made, source) = stored(&folder).unwrap();
+        assert_eq!((source, made.texts().count()), (KeySource::Generated, 2));
+        let mode = fs::metadata(folder.join(FILE)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        let (again, source) = stored(&folder).unwrap();
+        assert_eq!(source, KeySource::Stored);
+        assert!(again.texts().eq(made.texts()));
+        fs::write(folder.join(FILE), "oops").unwrap();
+        assert!(stored(&folder).unwrap_err().to_string().contains("access-keys"));
+        fs::remove_dir_all(&folder).unwrap();
+    }
+}

@@ -1,0 +1,202 @@
+//! Bodies of sends: from content type and bytes to a payload (rest-api.md §4).
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hublet_wire::client::{Payload, json};
+use hyper::body::Incoming;
+
+use super::error::RestError;
+
+/// Longest body (rest-api.md §3.2).
+const BODY_BYTES_MAX: usize = 1 << 20;
+/// How long a body may take to arrive.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What a body is sent as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Text(Charset),
+    Json(Charset),
+    Binary,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Charset {
+    Utf8,
+    /// With a byte order mark, else little endian, as .NET reads it.
+    Utf16,
+    Utf16Be,
+    Latin1,
+}
+
+/// Reads the message in a request.
+///
+/// # Errors
+/// An unknown content type, more than 1 MiB, a body that breaks off, or text or JSON that is none.
+pub(super) async fn read(headers: &HeaderMap, body: Incoming) -> Result<Payload, RestError> {
+    let too_large =
+        || RestError::bad_request("Invalid Content-Length header. The body may have 1048576 bytes at most.");
+    let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    if length.is_some_and(|length| length > BODY_BYTES_MAX as u64) {
+        return Err(too_large());
+    }
+    let kind = kind(headers)?;
+    let collected = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, BODY_BYTES_MAX).collect()).await;
+    let bytes = match collected {
+        Ok(Ok(body)) => body.to_bytes(),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => return Err(too_large()),
+        Ok(Err(_)) | Err(_) => return Err(RestError::bad_request("The request body broke off.")),
+    };
+    payload(kind, bytes)
+}
+
+fn kind(headers: &HeaderMap) -> Result<Kind, RestError> {
+    let mut values = headers.get_all(CONTENT_TYPE).iter();
+    let value = match (values.next(), values.next()) {
+        // A body without a type is bytes.
+        (None, _) => return Ok(Kind::Binary),
+        (Some(value), None) => value.to_str().map_err(|_| RestError::ContentType)?,
+        (Some(_), Some(_)) => return Err(RestError::ContentType),
+    };
+    let mut parts = value.split(';').map(str::trim);
+    let media_type = parts.next().unwrap_or_default().to_ascii_lowercase();
+    let mut charset = Charset::Utf8;
+    for parameter in parts.filter(|parameter| !parameter.is_empty()) {
+        let (name, value) = parameter.split_once('=').ok_or(RestError::ContentType)?;
+        let value = unquoted(value.trim()).ok_or(RestError::ContentType)?;
+        if name.trim().eq_ignore_ascii_case("charset") {
+            charset = Charset::named(value).ok_or(RestError::ContentType)?;
+        }
+    }
+    match media_type.as_str() {
+        "text/plain" => Ok(Kind::Text(charset)),
+        "application/json" => Ok(Kind::Json(charset)),
+        "application/octet-stream" => Ok(Kind::Binary),
+        _ => Err(RestError::ContentType),
+    }
+}
+
+/// A parameter's value without its quotes; `None` when a quote is missing.
+fn unquoted(value: &str) -> Option<&str> {
+    match value.strip_prefix('"') {
+        Some(rest) => rest.strip_suffix('"'),
+        None => (!value.is_empty() && !value.contains('"')).then_some(value),
+    }
+}
+
+impl Charset {
+    fn named(name: &str) -> Option<Self> {
+        match name.to_ascii_lowercase().as_str() {
+            "utf-8" | "utf8" | "us-ascii" | "ascii" => Some(Self::Utf8),
+            "utf-16" | "utf-16le" => Some(Self::Utf16),
+            "utf-16be" => Some(Self::Utf16Be),
+            "iso-8859-1" | "latin1" => Some(Self::Latin1),
+            _ => None,
+        }
+    }
+
+    /// The same text in UTF-8; `None` when the bytes are not of this charset.
+    fn transcode(self, bytes: Bytes) -> Option<Bytes> {
+        let wide = |bytes: &[u8], unit: fn([u8; 2]) -> u16| {
+            let (pairs, rest) = bytes.as_chunks::<2>();
+            let units: Vec<u16> = pairs.iter().map(|pair| unit(*pair)).collect();
+            (rest.is_empty()).then(|| String::from_utf16(&units).ok()).flatten().map(Bytes::from)
+        };
+        match self {
+            Self::Utf8 => std::str::from_utf8(&bytes).is_ok().then_some(bytes),
+            Self::Latin1 => Some(bytes.iter().map(|byte| char::from(*byte)).collect::<String>().into()),
+            Self::Utf16Be => wide(&bytes, u16::from_be_bytes),
+            Self::Utf16 => match &*bytes {
+                [0xfe, 0xff, rest @ ..] => wide(rest, u16::from_be_bytes),
+                [0xff, 0xfe, rest @ ..] => wide(rest, u16::from_le_bytes),
+                all => wide(all, u16::from_le_bytes),
+            },
+        }
+    }
+}
+
+fn payload(kind: Kind, bytes: Bytes) -> Result<Payload, RestError> {
+    match kind {
+        Kind::Binary => Ok(Payload::Binary(bytes)),
+        Kind::Text(charset) => charset.transcode(bytes).map(Payload::Text).ok_or_else(|| {
+            RestError::bad_request("The request body is not text in the charset of its Content-Type.")
+        }),
+        Kind::Json(charset) => charset
+            .transcode(bytes)
+            .filter(|bytes| std::str::from_utf8(bytes).is_ok_and(json::is_valid))
+            // White space around the value would only be carried to every client.
+            .map(|bytes| Payload::Json(bytes.slice_ref(bytes.trim_ascii())))
+            .ok_or_else(|| RestError::bad_request("The request body is not a valid JSON.")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kind_of(value: &str) -> Option<Kind> {
+        let headers = [(CONTENT_TYPE, value.parse().unwrap())].into_iter().collect();
+        kind(&headers).ok()
+    }
+
+    #[test]
+    fn content_types() {
+        assert_eq!(kind(&HeaderMap::new()).ok(), Some(Kind::Binary));
+        for (value, expected) in [
+            ("text/plain", Some(Kind::Text(Charset::Utf8))),
+            ("Text/Plain; charset=UTF-8", Some(Kind::Text(Charset::Utf8))),
+            ("text/plain;charset=\"utf-16\"", Some(Kind::Text(Charset::Utf16))),
+            ("application/json; odata=x; charset=utf-16be;", Some(Kind::Json(Charset::Utf16Be))),
+            ("application/octet-stream", Some(Kind::Binary)),
+            ("application/xml", None),
+            ("text/html", None),
+            ("", None),
+            ("text/plain; charset=\"", None),
+            ("text/plain; charset=", None),
+            ("text/plain; charset", None),
+            ("text/plain; charset=klingon", None),
+        ] {
+            assert_eq!(kind_of(value), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn texts_become_utf_8() {
+        let utf8 = |charset: Charset, bytes: &'static [u8]| charset.transcode(Bytes::from_static(bytes));
+        assert_eq!(utf8(Charset::Utf8, "ü".as_bytes()).as_deref(), Some("ü".as_bytes()));
+        assert_eq!(utf8(Charset::Utf8, b"\xff"), None);
+        assert_eq!(utf8(Charset::Latin1, b"\xfc").as_deref(), Some("ü".as_bytes()));
+        for bytes in [&b"\xfc\0"[..], b"\xff\xfe\xfc\0", b"\xfe\xff\0\xfc"] {
+            assert_eq!(Charset::Utf16.transcode(bytes.into()).as_deref(), Some("ü".as_bytes()));
+        }
+        assert_eq!(utf8(Charset::Utf16Be, b"\0\xfc").as_deref(), Some("ü".as_bytes()));
+        assert_eq!(utf8(Charset::Utf16, b"\0"), None, "half a unit");
+        assert_eq!(utf8(Charset::Utf16, b"\0\xd8"), None, "half a pair");
+    }
+
+    #[test]
+    fn json_is_checked_and_kept_as_it_is() {
+        let parsed =
+            |text: &str| payload(Kind::Json(Charset::Utf8), Bytes::copy_from_slice(text.as_bytes())).ok();
+        assert_eq!(parsed(" {\"a\": 1.50}\n"), Some(Payload::Json("{\"a\": 1.50}".into())));
+        for text in ["null", "\"plain\"", "1e400", "[]"] {
+            assert!(parsed(text).is_some(), "{text}");
+        }
+        for text in [
+            "",
+            " ",
+            "{",
+            "{} {}",
+            "'a'",
+            "\u{feff}{}",
+            &"[".repeat(10_000),
+            &format!("{}{}", "[".repeat(200), "]".repeat(200)),
+        ] {
+            assert_eq!(parsed(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! Errors as the original answers them (rest-api.md §2.7, §6).
+
+use http::header::{ALLOW, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{Method, StatusCode};
+use serde::Serialize;
+
+use super::add_versions;
+use crate::http::{Denied, Response, empty, json};
+use crate::node::Overloaded;
+
+const BAD_REQUEST: &str = "Error.BadRequest";
+
+/// Why a request is refused.
+#[derive(Debug)]
+pub(super) enum RestError {
+    /// There is no such path.
+    NoRoute,
+    /// The path has other methods.
+    Method(Vec<Method>),
+    /// The credential is missing or not good.
+    Unauthorized(Denied),
+    /// The api-version is unknown, or there is more than one.
+    Version {
+        /// Path of the request.
+        path: String,
+        /// What was asked for.
+        version: String,
+    },
+    /// A name or parameter breaks its rule.
+    Validation {
+        /// The parameter.
+        target: &'static str,
+        /// What is wrong.
+        message: String,
+    },
+    /// The request as a whole cannot be carried out.
+    BadRequest(String),
+    /// The type of the body is not one of the three.
+    ContentType,
+    /// There is no such connection, user or group.
+    Missing {
+        /// First part of the code; the original differs by operation.
+        severity: Missing,
+        /// `Connection`, `User` or `Group`.
+        what: &'static str,
+        /// Its name in the request.
+        name: String,
+    },
+    /// A shard is too far behind.
+    Overloaded,
+}
+
+/// First part of the code of [`RestError::Missing`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Missing {
+    Error,
+    Warning,
+}
+
+/// The standard body (rest-api.md §6.1).
+#[derive(Serialize)]
+struct Standard<'a> {
+    code: &'a str,
+    message: &'a str,
+    target: &'a str,
+    details: (),
+    inner: (),
+}
+
+/// The body of the original's parameter validation (rest-api.md §6.3).
+#[derive(Serialize)]
+struct Problem<'a> {
+    code: &'a str,
+    message: &'a str,
+    target: &'a str,
+    errors: std::collections::BTreeMap<&'a str, [&'a str; 1]>,
+    r#type: (),
+    title: &'a str,
+    status: u16,
+    detail: (),
+    instance: (),
+    extensions: std::collections::BTreeMap<&'a str, ()>,
+}
+
+/// The body of the original's routing layer (rest-api.md §1.5).
+#[derive(Serialize)]
+struct Routing<'a> {
+    error: RoutingError<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RoutingError<'a> {
+    code: &'a str,
+    message: &'a str,
+    inner_error: (),
+}
+
+impl RestError {
+    pub(super) fn validation(target: &'static str, message: impl Into<String>) -> Self {
+        Self::Validation { target, message: message.into() }
+    }
+
+    pub(super) fn invalid_group(target: &'static str) -> Self {
+        Self::validation(
+            target,
+            "Invalid group name. Valid group name should be in between 1 and 1024 characters long.",
+        )
+    }
+
+    pub(super) fn bad_request(message: impl Into<String>) -> Self {
+        Self::BadRequest(message.into())
+    }
+
+    pub(super) fn into_response(self) -> Response {
+        match self {
+            Self::NoRoute => empty(StatusCode::NOT_FOUND),
+            Self::Method(allowed) => {
+                let allowed: Vec<&str> = allowed.iter().map(Method::as_str).collect();
+                with_header(empty(StatusCode::METHOD_NOT_ALLOWED), ALLOW, &allowed.join(", "))
+            }
+            Self::Unauthorized(denied) => {
+                let mut response = empty(StatusCode::UNAUTHORIZED);
+                response.headers_mut().insert(WWW_AUTHENTICATE, denied.challenge());
+                response
+            }
+            Self::Version { path, version } => {
+                let code = "UnsupportedApiVersion";
+                let message = format!(
+                    "The HTTP resource that matches the request URI '{path}' does not support the API version \
+                     '{version}'."
+                );
+                let error = RoutingError { code, message: &message, inner_error: () };
+                coded(StatusCode::BAD_REQUEST, code, &Routing { error })
+            }
+            Self::Validation { target, message } => {
+                let problem = Problem {
+                    code: BAD_REQUEST,
+                    message: &message,
+                    target,
+                    errors: [(target, [message.as_str()])].into(),
+                    r#type: (),
+                    title: "One or more validation errors occurred.",
+                    status: StatusCode::BAD_REQUEST.as_u16(),
+                    detail: (),
+                    instance: (),
+                    extensions: Default::default(),
+                };
+                coded(StatusCode::BAD_REQUEST, BAD_REQUEST, &problem)
+            }
+            Self::BadRequest(message) => standard(StatusCode::BAD_REQUEST, BAD_REQUEST, &message, "Request"),
+            Self::ContentType => empty(StatusCode::UNSUPPORTED_MEDIA_TYPE),
+            Self::Missing { severity, what, name } => {
+                let severity = match severity {
+                    Missing::Error => "Error",
+                    Missing::Warning => "Warning",
+                };
+                let state = if what == "Group" { "empty" } else { "not found" };
+                let message = format!("{what} `{name}` is {state}.");
+                let code = format!("{severity}.{what}.NotExisted");
+                let mut response = standard(StatusCode::NOT_FOUND, &code, &message, what);
+                add_versions(&mut response);
+                response
+            }
+            Self::Overloaded => {
+                let code = "Error.ServiceUnavailable";
+                let message = Overloaded.to_string();
+                with_header(
+                    standard(StatusCode::SERVICE_UNAVAILABLE, code, &message, "Request"),
+                    RETRY_AFTER,
+                    "1",
+                )
+            }
+        }
+    }
+}
+
+impl From<Overloaded> for RestError {
+    fn from(_: Overloaded) -> Self {
+        Self::Overloaded
+    }
+}
+
+fn standard(status: StatusCode, code: &str, message: &str, target: &str) -> Response {
+    coded(status, code, &Standard { code, message, target, details: (), inner: () })
+}
+
+fn coded(status: StatusCode, code: &str, body: &impl Serialize) -> Response {
+    // Strings, numbers and nulls always serialise.
+    let response = json(status, serde_json::to_vec(body).unwrap_or_default());
+    with_header(response, http::HeaderName::from_static("x-ms-error-code"), code)
+}
+
+fn with_header(mut response: Response, name: http::HeaderName, value: &str) -> Response {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        response.headers_mut().insert(name, value);
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt;
+
+    use super::*;
+
+    async fn body(error: RestError) -> String {
+        let body = error.into_response().into_body().collect().await.unwrap();
+        String::from_utf8(body.to_bytes().to_vec()).unwrap()
+    }
+
+    /// The recorded bodies of rest-api.md §6.1 and §6.3.
+    #[tokio::test]
+    async fn bodies_are_the_recorded_ones() {
+        let missing = RestError::Missing {
+            severity: Missing::Error,
+            what: "Connection",
+            name: "fake-connection-id".into(),
+        };
+        assert_eq!(
+            body(missing).await,
+            r#"{"code":"Error.Connection.NotExisted","message":"Connection `fake-connection-id` is not found.","target":"Connection","details":null,"inner":null}"#
+        );
+        let invalid = body(RestError::validation("clientType", "The value 'socketio' is not valid.")).await;
+        assert_eq!(
+            invalid,
+            r#"{"code":"Error.BadRequest","message":"The value 'socketio' is not valid.","target":"clientType","errors":{"clientType":["The value 'socketio' is not valid."]},"type":null,"title":"One or more validation errors occurred.","status":400,"detail":null,"instance":null,"extensions":{}}"#
+        );
+        assert_eq!(invalid.len(), 280);
+        assert_eq!(body(RestError::invalid_group("Groups")).await.len(), 374);
+        let version = RestError::Version { path: "/p".into(), version: "v".into() };
+        assert_eq!(
+            body(version).await,
+            r#"{"error":{"code":"UnsupportedApiVersion","message":"The HTTP resource that matches the request URI '/p' does not support the API version 'v'.","innerError":null}}"#
+        );
+    }
+}

@@ -1,0 +1,144 @@
+//! Query parameters (rest-api.md §1.5, §3.2). Names have no case; what an operation does not define is ignored.
+
+use hublet_wire::id::ConnId;
+use hublet_wire::percent;
+
+use super::API_VERSIONS;
+use super::error::RestError;
+use super::route::Resource;
+
+/// Longest time to live of a message, in seconds.
+const TTL_SECONDS_MAX: u32 = 300;
+
+/// The parameters in order, names lower-cased.
+#[derive(Debug)]
+pub(super) struct Parameters(Vec<(String, String)>);
+
+impl Parameters {
+    pub(super) fn parse(query: &str) -> Self {
+        let pairs = percent::query_pairs(query);
+        Self(pairs.map(|(name, value)| (name.to_ascii_lowercase(), value.into_owned())).collect())
+    }
+
+    /// All values of a parameter.
+    pub(super) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        let values = self.0.iter().filter(move |(known, _)| known.eq_ignore_ascii_case(name));
+        values.map(|(_, value)| value.as_str())
+    }
+
+    /// The value of a parameter that may be given once.
+    ///
+    /// # Errors
+    /// It is given more than once.
+    pub(super) fn single(&self, name: &'static str) -> Result<Option<&str>, RestError> {
+        let mut values = self.all(name);
+        match (values.next(), values.next()) {
+            (value, None) => Ok(value),
+            (_, Some(_)) => {
+                Err(RestError::validation(name, format!("The parameter '{name}' is given twice.")))
+            }
+        }
+    }
+
+    /// A whole number in a range; `None` when absent.
+    ///
+    /// # Errors
+    /// It is something else.
+    pub(super) fn number(&self, name: &'static str, min: u32, max: u32) -> Result<Option<u32>, RestError> {
+        let Some(text) = self.single(name)? else { return Ok(None) };
+        match text.trim().parse::<i64>().ok().and_then(|number| u32::try_from(number).ok()) {
+            Some(number) if (min..=max).contains(&number) => Ok(Some(number)),
+            _ => Err(RestError::validation(
+                name,
+                format!(
+                    "The value '{text}' is not valid. It must be a whole number between {min} and {max}."
+                ),
+            )),
+        }
+    }
+
+    /// The ids in `excluded`. Texts that are no id exclude nobody.
+    pub(super) fn excluded(&self) -> impl Iterator<Item = ConnId> {
+        self.all("excluded").filter_map(|text| text.parse().ok())
+    }
+
+    /// Checks `api-version`: absent, or once and known.
+    ///
+    /// # Errors
+    /// It is neither.
+    pub(super) fn check_version(&self, path: &str) -> Result<(), RestError> {
+        let mut values = self.all("api-version");
+        match (values.next(), values.next()) {
+            (None, _) => Ok(()),
+            (Some(version), None) if API_VERSIONS.split(", ").any(|known| known == version) => Ok(()),
+            (Some(version), _) => {
+                Err(RestError::Version { path: path.to_owned(), version: version.to_owned() })
+            }
+        }
+    }
+
+    /// Checks what only sends have.
+    ///
+    /// # Errors
+    /// A time to live out of range, or a filter, which is not understood here: sending to more connections than were
+    /// meant would be worse.
+    pub(super) fn check_send(&self, resource: Resource) -> Result<(), RestError> {
+        // The time to live is checked and not used, as by the vendor's emulator.
+        self.number("messageTtlSeconds", 0, TTL_SECONDS_MAX)?;
+        let filter = self.single("filter")?.unwrap_or_default();
+        if resource != Resource::Connection && !filter.is_empty() {
+            return Err(RestError::bad_request(
+                "Filters are not supported by this version of the service: nothing was sent.",
+            ));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn numbers(query: &str) -> Result<Option<u32>, RestError> {
+        Parameters::parse(query).number("minutesToExpire", 1, 2_147_483_647)
+    }
+
+    #[test]
+    fn numbers_in_range() {
+        assert_eq!(numbers("").unwrap(), None);
+        assert_eq!(numbers("MINUTESTOEXPIRE=5").unwrap(), Some(5));
+        assert_eq!(numbers("minutesToExpire=2147483647").unwrap(), Some(2_147_483_647));
+        for wrong in ["0", "-1", "x", "", "2147483648", "1.5", "99999999999999999999"] {
+            assert!(numbers(&format!("minutesToExpire={wrong}")).is_err(), "{wrong}");
+        }
+        assert!(numbers("minutesToExpire=1&minutesToExpire=1").is_err());
+    }
+
+    #[test]
+    fn versions() {
+        let check = |query: &str| Parameters::parse(query).check_version("/").is_ok();
+        for version in API_VERSIONS.split(", ") {
+            assert!(check(&format!("api-version={version}")), "{version}");
+        }
+        assert!(check("") && check("Api-Version=2024-12-01"));
+        for wrong in [
+            "api-version=",
+            "api-version=2099-01-01",
+            "api-version=2024-12-01&api-version=2024-12-01",
+            "api-version=2024-12-01,2024-01-01",
+            "api-version=2021-05-01-preview",
+        ] {
+            assert!(!check(wrong), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn excluded_ids() {
+        let id = ConnId { nonce: [7; 11], shard: 1, slot: 2, node: 1 };
+        let other = ConnId { slot: 3, ..id };
+        let excluded =
+            |query: &str| Parameters::parse(query).excluded().map(|id| id.slot).collect::<Vec<_>>();
+        assert_eq!(excluded(&format!("excluded={id}&x=1&Excluded={other}&excluded=y")), [2, 3]);
+        assert_eq!(excluded(&format!("excluded={id},{other}")), [] as [u32; 0]);
+    }
+}
