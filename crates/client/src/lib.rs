@@ -40,5 +40,5 @@ pub use hublet_wire::ws as codec;
 pub use connection_string::{ConnectionString, InvalidConnectionString};
 pub use error::Error;
 pub use stream::{Stream, Tls};
-pub use token::{ClientAccess, ClientAccessUrl};
+pub use token::{ClientAccess, ClientAccessUrl, check_hub, send_to_group_url};
 pub use ws::ConnectOptions;

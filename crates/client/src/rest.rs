@@ -97,13 +97,28 @@ impl Client {
     /// # Errors
     /// The service refuses it, or is not there. That nobody is there to get the message is no error.
     pub async fn send(&mut self, target: Target<'_>, data: Data) -> Result<(), Error> {
+        self.send_except(target, data, &[]).await
+    }
+
+    /// Sends a message to all but some connections. The service excludes only from [`Target::All`] and
+    /// [`Target::Group`].
+    ///
+    /// # Errors
+    /// As [`Client::send`].
+    pub async fn send_except(
+        &mut self,
+        target: Target<'_>,
+        data: Data,
+        excluded: &[String],
+    ) -> Result<(), Error> {
         let (content_type, body) = match data {
             Data::Text(text) => ("text/plain; charset=utf-8", text.into_bytes()),
             Data::Json(text) => ("application/json", text.into_bytes()),
             // The REST API knows no protobuf; the bytes are what simple clients would get.
             Data::Binary(bytes) | Data::Protobuf(bytes) => ("application/octet-stream", bytes),
         };
-        let url = self.url(&format!("{}/:send", target.path()), "");
+        let query: String = excluded.iter().map(|id| format!("&excluded={}", escape(id))).collect();
+        let url = self.url(&format!("{}/:send", target.path()), &query);
         let answer = self.call(Method::POST, &url, Some((content_type, body.into()))).await?;
         succeeded(answer).await.map(drop)
     }

@@ -67,9 +67,7 @@ impl ConnectionString {
     /// # Errors
     /// The hub name is not allowed.
     pub fn client_access(&self, access: &ClientAccess<'_>) -> Result<ClientAccessUrl, Error> {
-        if !name::is_valid_hub(access.hub) {
-            return Err(Error::Hub(access.hub.to_owned()));
-        }
+        check_hub(access.hub)?;
         let path = format!("/client/hubs/{}", escape(access.hub));
         let now_s = now_s();
         let lifetime_s = i64::try_from(access.lifetime.as_secs()).unwrap_or(i64::MAX);
@@ -100,6 +98,21 @@ impl ConnectionString {
         let signature = hmac::sign(&key, input.as_bytes());
         with_signature(input, signature.as_ref())
     }
+}
+
+/// Checks a hub name before the service does.
+///
+/// # Errors
+/// The name is not allowed.
+pub fn check_hub(hub: &str) -> Result<(), Error> {
+    if name::is_valid_hub(hub) { Ok(()) } else { Err(Error::Hub(hub.to_owned())) }
+}
+
+/// The client access URL for a simple client whose every message goes to a group, made from one for any client
+/// (client-protocols.md §2.2).
+pub fn send_to_group_url(url: &str, group: &str) -> String {
+    let separator = if url.contains('?') { '&' } else { '?' };
+    format!("{url}{separator}webpubsub_mode=sendToGroup&group={}", escape(group))
 }
 
 fn now_s() -> i64 {
@@ -151,6 +164,16 @@ mod tests {
         let access = ClientAccess::new("1 hub");
         let error = ConnectionString::development().client_access(&access).unwrap_err();
         assert!(error.to_string().starts_with("\"1 hub\" is not a hub name"), "{error}");
+    }
+
+    #[test]
+    fn a_simple_client_that_publishes() {
+        for (url, expected) in [
+            ("ws://h/client/hubs/c", "ws://h/client/hubs/c?webpubsub_mode=sendToGroup&group=a%26b"),
+            ("ws://h/c?access_token=t", "ws://h/c?access_token=t&webpubsub_mode=sendToGroup&group=a%26b"),
+        ] {
+            assert_eq!(send_to_group_url(url, "a&b"), expected);
+        }
     }
 
     #[test]

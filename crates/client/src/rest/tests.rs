@@ -46,11 +46,13 @@ fn is_whole(request: &[u8]) -> bool {
 
 #[tokio::test]
 async fn calls_as_they_are_sent() {
-    let (mut client, requests) = serve(vec![vec![OK; 9]]).await;
+    let (mut client, requests) = serve(vec![vec![OK; 10]]).await;
     let json = Data::json("{\"a\": 1}").unwrap();
     client.send(Target::All, Data::Text("hi ü".to_owned())).await.unwrap();
     client.send(Target::Group("a/b"), json).await.unwrap();
     client.send(Target::User("u"), Data::Binary(vec![65])).await.unwrap();
+    let excluded = ["a".to_owned(), "b+".to_owned()];
+    client.send_except(Target::Group("g"), Data::Text(String::new()), &excluded).await.unwrap();
     assert!(client.exists(Target::Connection("c")).await.unwrap());
     client.close(Target::Connection("c"), Some("a b")).await.unwrap();
     client.close(Target::Group("g"), None).await.unwrap();
@@ -64,6 +66,11 @@ async fn calls_as_they_are_sent() {
         (format!("POST /api/hubs/chat%5B1%5D/:send{version}"), "text/plain; charset=utf-8", "hi ü"),
         (format!("POST /api/hubs/chat%5B1%5D/groups/a%2Fb/:send{version}"), "application/json", "{\"a\": 1}"),
         (format!("POST /api/hubs/chat%5B1%5D/users/u/:send{version}"), "application/octet-stream", "A"),
+        (
+            format!("POST /api/hubs/chat%5B1%5D/groups/g/:send{version}&excluded=a&excluded=b%2B"),
+            "text/plain; charset=utf-8",
+            "",
+        ),
         (format!("HEAD /api/hubs/chat%5B1%5D/connections/c{version}"), "", ""),
         (format!("DELETE /api/hubs/chat%5B1%5D/connections/c{version}&reason=a%20b"), "", ""),
         (format!("POST /api/hubs/chat%5B1%5D/groups/g/:closeConnections{version}"), "", ""),
@@ -79,7 +86,7 @@ async fn calls_as_they_are_sent() {
         let aud = hublet_wire::jwt::parse(token).unwrap().claims.aud.concat();
         assert!(aud.ends_with(line.split_once(' ').unwrap().1), "{aud}");
     }
-    assert_eq!(requests.len(), 9);
+    assert_eq!(requests.len(), 10);
 }
 
 #[tokio::test]

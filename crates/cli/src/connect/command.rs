@@ -1,0 +1,145 @@
+//! What a person types to a PubSub client.
+
+use hublet_client::pubsub::Data;
+
+use super::words;
+
+/// The commands, for `help`.
+pub(super) const HELP: &[(&str, &str)] = &[
+    ("join GROUP", "join a group"),
+    ("leave GROUP", "leave a group"),
+    ("send GROUP TEXT", "publish text to a group"),
+    ("send-json GROUP JSON", "publish a JSON value to a group"),
+    ("event NAME TEXT", "send an event to the app server"),
+    ("ping", "ask whether the service is there"),
+    ("raw TEXT", "send TEXT as a message of its own, whatever it is"),
+    ("help", "show this"),
+    ("quit", "close the connection; Ctrl+D does too"),
+];
+
+/// A typed line, understood.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Command {
+    Join {
+        group: String,
+    },
+    Leave {
+        group: String,
+    },
+    Send {
+        group: String,
+        data: Data,
+    },
+    Event {
+        name: String,
+        data: Data,
+    },
+    Ping,
+    Raw {
+        text: String,
+    },
+    Help,
+    Quit,
+    /// An empty line.
+    Nothing,
+}
+
+/// Reads a line.
+///
+/// # Errors
+/// The line is no command; the text says what to type.
+pub(super) fn parse(line: &str) -> Result<Command, String> {
+    let Some((verb, rest)) = words::first(line)? else { return Ok(Command::Nothing) };
+    // Text is taken as it is, with its quotes and the spaces within it.
+    let rest = rest.trim();
+    match verb.trim_start_matches('/') {
+        "join" => Ok(Command::Join { group: only_word(rest, "join GROUP")? }),
+        "leave" => Ok(Command::Leave { group: only_word(rest, "leave GROUP")? }),
+        "send" => {
+            let (group, text) = word_and_text(rest, "send GROUP TEXT")?;
+            Ok(Command::Send { group, data: Data::Text(text.to_owned()) })
+        }
+        "send-json" => {
+            let (group, text) = word_and_text(rest, "send-json GROUP JSON")?;
+            let data = Data::json(text).map_err(|error| format!("This is not JSON: {error}."))?;
+            Ok(Command::Send { group, data })
+        }
+        "event" => {
+            let (name, text) = word_and_text(rest, "event NAME TEXT")?;
+            Ok(Command::Event { name, data: Data::Text(text.to_owned()) })
+        }
+        "raw" if !rest.is_empty() => Ok(Command::Raw { text: rest.to_owned() }),
+        "raw" => Err("Type raw TEXT.".to_owned()),
+        "ping" => Ok(Command::Ping),
+        "help" | "?" => Ok(Command::Help),
+        "quit" | "exit" => Ok(Command::Quit),
+        other => Err(format!("There is no command `{other}`; type help.")),
+    }
+}
+
+fn only_word(rest: &str, usage: &str) -> Result<String, String> {
+    match words::first(rest)? {
+        Some((word, "")) if !word.is_empty() => Ok(word),
+        Some((_, more)) if !more.is_empty() => {
+            Err(format!("Type {usage}, with quotes around a name that has spaces in it."))
+        }
+        _ => Err(format!("Type {usage}.")),
+    }
+}
+
+fn word_and_text<'a>(rest: &'a str, usage: &str) -> Result<(String, &'a str), String> {
+    match words::first(rest)? {
+        Some((word, text)) if !word.is_empty() && !text.trim().is_empty() => Ok((word, text.trim_start())),
+        _ => Err(format!("Type {usage}.")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_that_are_understood() {
+        let name = || "room".to_owned();
+        let text = |text: &str| Data::Text(text.to_owned());
+        for (line, command) in [
+            ("", Command::Nothing),
+            ("  ", Command::Nothing),
+            ("join room", Command::Join { group: name() }),
+            (" join  room ", Command::Join { group: name() }),
+            ("join \"my room\"", Command::Join { group: "my room".to_owned() }),
+            ("leave room", Command::Leave { group: name() }),
+            ("send room hello  \"world\" ", Command::Send { group: name(), data: text("hello  \"world\"") }),
+            ("send 'room'   x", Command::Send { group: name(), data: text("x") }),
+            (
+                "send-json room {\"a\": 1}",
+                Command::Send { group: name(), data: Data::Json("{\"a\": 1}".to_owned()) },
+            ),
+            ("event order 1 2", Command::Event { name: "order".to_owned(), data: text("1 2") }),
+            ("ping", Command::Ping),
+            ("raw {\"type\":\"ping\"}", Command::Raw { text: "{\"type\":\"ping\"}".to_owned() }),
+            ("help", Command::Help),
+            ("quit", Command::Quit),
+            ("/quit", Command::Quit),
+        ] {
+            assert_eq!(parse(line), Ok(command), "{line}");
+        }
+    }
+
+    #[test]
+    fn lines_that_are_not() {
+        for (line, error) in [
+            ("join", "Type join GROUP."),
+            ("join \"\"", "Type join GROUP."),
+            ("join my room", "Type join GROUP, with quotes around a name that has spaces in it."),
+            ("join 'my room", "the ' is not closed"),
+            ("send room", "Type send GROUP TEXT."),
+            ("event order", "Type event NAME TEXT."),
+            ("raw", "Type raw TEXT."),
+            ("hello", "There is no command `hello`; type help."),
+        ] {
+            assert_eq!(parse(line), Err(error.to_owned()), "{line}");
+        }
+        assert!(parse("send-json room {").unwrap_err().starts_with("This is not JSON"));
+    }
+}

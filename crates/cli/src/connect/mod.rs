@@ -1,0 +1,162 @@
+//! `hublet connect`: a client at the terminal or in a pipe.
+
+mod command;
+mod input;
+mod pending;
+mod screen;
+mod session;
+mod show;
+mod words;
+
+use clap::{Args as ClapArgs, ValueEnum};
+use hublet_client::ws::Connection;
+use hublet_client::{ClientAccess, ConnectOptions, Error, pubsub, send_to_group_url};
+
+use crate::failure::Failure;
+use crate::output;
+use crate::service::{self, ServiceArgs};
+use crate::token::warn_of_unknown_roles;
+use input::Input;
+use session::{End, Options, Session};
+
+/// What a client may do unless `--role` says otherwise.
+const DEFAULT_ROLES: [&str; 2] = ["webpubsub.joinLeaveGroup", "webpubsub.sendToGroup"];
+
+const HELP: &str = "\
+At the prompt of a PubSub client:
+  join GROUP | leave GROUP | send GROUP TEXT | send-json GROUP JSON | event NAME TEXT
+  ping | raw TEXT | help | quit
+Names with spaces in them are quoted. A raw client sends what is typed; /quit ends it.
+
+In a pipe each line is a command; when the input ends, the answers are awaited and the connection is closed:
+  printf 'join room\\nsend room hello\\n' | hublet connect --hub chat";
+
+/// Arguments of `hublet connect`.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = HELP)]
+pub(crate) struct Args {
+    /// Client access URL to connect with, instead of a hub and a connection string
+    #[arg(value_name = "URL")]
+    url: Option<String>,
+
+    /// Hub
+    #[arg(
+        long,
+        value_name = "HUB",
+        env = "HUBLET_HUB",
+        value_parser = service::hub,
+        required_unless_present = "url",
+        help_heading = "Service"
+    )]
+    hub: Option<String>,
+
+    /// User id; without it the client is anonymous
+    #[arg(long, value_name = "USER", conflicts_with = "url")]
+    user: Option<String>,
+
+    /// Role; repeat it for several. Without any the client may join, leave and send to all groups
+    #[arg(long = "role", value_name = "ROLE", conflicts_with = "url")]
+    roles: Vec<String>,
+
+    /// Group that the client is in from the start; repeat it for several
+    #[arg(long = "group", value_name = "GROUP", conflicts_with = "url")]
+    groups: Vec<String>,
+
+    /// What the client speaks
+    #[arg(long, value_enum, value_name = "PROTOCOL")]
+    protocol: Option<Protocol>,
+
+    /// Be a raw client whose messages are published to this group
+    #[arg(long, value_name = "GROUP")]
+    send_to_group: Option<String>,
+
+    /// Stay connected when the input ends
+    #[arg(long)]
+    stay: bool,
+
+    #[command(flatten)]
+    service: ServiceArgs,
+}
+
+/// Subprotocols.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Protocol {
+    /// json.webpubsub.azure.v1, the default
+    Json,
+    /// No subprotocol: a simple client
+    Raw,
+}
+
+/// Connects, and stays until the input ends or the service closes.
+pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+    let protocol = match (args.protocol, &args.send_to_group) {
+        (Some(Protocol::Json), Some(_)) => {
+            let what = "--send-to-group is for raw clients.";
+            return Err(Failure::usage(what, "Leave out --protocol json, or type send GROUP TEXT.").into());
+        }
+        (None, Some(_)) => Protocol::Raw,
+        (protocol, _) => protocol.unwrap_or(Protocol::Json),
+    };
+    let mut url = url(args)?;
+    if let Some(group) = &args.send_to_group {
+        url = send_to_group_url(&url, group);
+    }
+    let options = Options { protocol, json: args.service.json, stay: args.stay };
+    service::runtime()?.block_on(connect(args, &url, options))
+}
+
+fn url(args: &Args) -> anyhow::Result<String> {
+    let (Some(hub), None) = (&args.hub, &args.url) else {
+        return Ok(args.url.clone().unwrap_or_default());
+    };
+    let roles = match args.roles.as_slice() {
+        [] => DEFAULT_ROLES.map(str::to_owned).to_vec(),
+        roles => roles.to_vec(),
+    };
+    warn_of_unknown_roles(&roles);
+    let access = ClientAccess {
+        user: args.user.as_deref(),
+        roles: &roles,
+        groups: &args.groups,
+        ..ClientAccess::new(hub)
+    };
+    Ok(args.service.connection_string()?.client_access(&access)?.url())
+}
+
+async fn connect(args: &Args, url: &str, options: Options) -> anyhow::Result<()> {
+    let mut how = ConnectOptions { tls: args.service.tls(), ..ConnectOptions::default() };
+    if options.protocol == Protocol::Json {
+        how.subprotocol = Some(pubsub::SUBPROTOCOL.to_owned());
+    }
+    let connection = Connection::connect(url, &how).await.map_err(|error| refused(error, args))?;
+    if connection.subprotocol() != how.subprotocol.as_deref() {
+        let what = format!("The service does not speak {}.", pubsub::SUBPROTOCOL);
+        return Err(Failure::new(what, "Connect with --protocol raw.").into());
+    }
+    let (mut input, mut screen) = Input::open()?;
+    if screen.has_editor() {
+        screen.note(match options.protocol {
+            Protocol::Json => "Type help for the commands; Ctrl+D closes the connection.",
+            Protocol::Raw => "Each line is sent as it is; /quit or Ctrl+D closes the connection.",
+        });
+    }
+    let mut session = Session::new(connection, screen, options);
+    let end = session.run(&mut input).await;
+    input.finish().await;
+    if end? == End::Service {
+        output::note("The service closed the connection with code 1000.");
+    }
+    Ok(())
+}
+
+/// With a URL it is not the key that a refusal is about.
+fn refused(error: Error, args: &Args) -> anyhow::Error {
+    match &error {
+        Error::Refused { status, .. } if status.as_u16() == 401 && args.url.is_some() => {
+            let hint = "The token in the URL may have expired, or is for another service or hub: make a new one with \
+                        `hublet token`.";
+            Failure::new(error.to_string(), hint).into()
+        }
+        _ => error.into(),
+    }
+}

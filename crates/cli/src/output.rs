@@ -1,0 +1,67 @@
+//! Standard output and standard error.
+
+use std::fmt;
+use std::io::{self, IsTerminal, Write};
+
+/// Whoever read our standard output does so no more (`hublet … | head`). That is no failure; there is only nothing
+/// left to do.
+#[derive(Debug)]
+pub(crate) struct ReaderGone;
+
+impl fmt::Display for ReaderGone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Nobody reads the output any more.")
+    }
+}
+
+impl std::error::Error for ReaderGone {}
+
+/// Writes one line to standard output.
+pub(crate) fn line(text: &str) -> anyhow::Result<()> {
+    bytes(format!("{text}\n").as_bytes())
+}
+
+/// Writes to standard output.
+pub(crate) fn bytes(bytes: &[u8]) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    match out.write_all(bytes).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(ReaderGone.into()),
+        outcome => Ok(outcome?),
+    }
+}
+
+/// Writes one line to standard error. That it cannot be written can be told to nobody.
+pub(crate) fn note(text: &str) {
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
+/// Whether colours may be written to `stream` (<https://no-color.org>).
+pub(crate) fn has_colour(stream: &impl IsTerminal) -> bool {
+    stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// The text on one line and harmless to a terminal: control characters, and those that reverse the direction of
+/// writing, are shown as escapes.
+pub(crate) fn printable(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        let is_direction = matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        if is_direction || (c.is_control() && c != '\t') {
+            shown.extend(c.escape_default());
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_comes_from_others_cannot_drive_the_terminal() {
+        assert_eq!(printable("grüße \"x\"\t→"), "grüße \"x\"\t→");
+        assert_eq!(printable("a\r\nb\u{1b}[2J\u{9b}\u{202e}"), "a\\r\\nb\\u{1b}[2J\\u{9b}\\u{202e}");
+    }
+}

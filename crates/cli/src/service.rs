@@ -1,0 +1,78 @@
+//! Which service a command talks to: flags that the client commands share.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use hublet_client::{ConnectionString, Error, InvalidConnectionString, Tls, check_hub};
+
+/// Where the official SDKs' samples keep the connection string.
+const SDK_VARIABLE: &str = "WebPubSubConnectionString";
+
+/// The service, and how results are written.
+#[derive(Debug, Args)]
+pub(crate) struct ServiceArgs {
+    /// Connection string of the service
+    ///
+    /// Without it and HUBLET_CONNECTION_STRING the environment variable WebPubSubConnectionString is read; without
+    /// that too the service is the one that runs in development mode on this machine.
+    #[arg(
+        long,
+        value_name = "STRING",
+        env = "HUBLET_CONNECTION_STRING",
+        hide_env_values = true,
+        help_heading = "Service"
+    )]
+    connection_string: Option<String>,
+
+    /// PEM file with certificate authorities to trust besides those of the system
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "HUBLET_CA_FILE",
+        hide_env_values = true,
+        help_heading = "Service"
+    )]
+    ca_file: Option<PathBuf>,
+
+    /// Write JSON for programs instead of text for people
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+impl ServiceArgs {
+    /// Address and key. Read here and not by the parser of the command line, whose messages would show the key.
+    pub(crate) fn connection_string(&self) -> Result<ConnectionString, InvalidConnectionString> {
+        let from_sdk = || std::env::var(SDK_VARIABLE).ok();
+        let given = self.connection_string.clone().filter(|text| !text.is_empty());
+        match given.or_else(from_sdk).filter(|text| !text.is_empty()) {
+            Some(text) => text.parse(),
+            None => Ok(ConnectionString::development()),
+        }
+    }
+
+    /// Whom to trust.
+    pub(crate) fn tls(&self) -> Tls {
+        match &self.ca_file {
+            Some(file) if !file.as_os_str().is_empty() => Tls::with_ca_file(file),
+            _ => Tls::default(),
+        }
+    }
+}
+
+/// The hub of a command that needs one.
+#[derive(Debug, Args)]
+pub(crate) struct HubArgs {
+    /// Hub
+    #[arg(long, value_name = "HUB", env = "HUBLET_HUB", value_parser = hub, help_heading = "Service")]
+    pub(crate) hub: String,
+}
+
+/// Reads a hub name.
+pub(crate) fn hub(name: &str) -> Result<String, Error> {
+    check_hub(name).map(|()| name.to_owned())
+}
+
+/// A runtime for one command: one thread is enough for one connection.
+pub(crate) fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()
+}
