@@ -39,7 +39,7 @@ impl Shard {
 
     fn end_overdue_closes(&mut self, now: Millis) {
         while let Some((_, id)) = self.closing.pop_front_if(|(deadline, _)| *deadline <= now) {
-            if self.conns.get(id.slot as usize).is_some_and(|conn| conn.id == id) {
+            if self.has(id) {
                 self.remove(id.slot);
             }
         }

@@ -108,11 +108,12 @@ impl Shard {
         self.counters
     }
 
-    /// Registers an upgraded socket and queues its `connected` message (client-protocols.md §1.14).
+    /// Registers a client and queues its `connected` message (client-protocols.md §1.14). From now on messages are
+    /// queued for it, whether or not its socket is there already.
     ///
     /// `nonce` is the random part of the connection id. All effects must have been carried out before: the slot may
     /// be one that was just given up.
-    pub fn accept(&mut self, accept: Accept, nonce: [u8; 11], now: Millis) -> Slot {
+    pub fn accept(&mut self, accept: Accept, nonce: [u8; 11], now: Millis) -> ConnId {
         self.settle();
         let Accept { hub: hub_name, user, permissions, groups, protocol } = accept;
         let slot = position(self.conns.vacant_key());
@@ -158,7 +159,12 @@ impl Shard {
         for group in &groups {
             self.join(slot, group);
         }
-        slot
+        id
+    }
+
+    /// Whether this very connection, and not a later one in its slot, is still here; closing ones are.
+    pub fn has(&self, id: ConnId) -> bool {
+        self.conns.get(id.slot as usize).is_some_and(|conn| conn.id == id)
     }
 
     /// Carries out a command from REST, another shard or the service itself.

@@ -148,8 +148,8 @@ impl World {
             groups: groups.iter().map(|g| Arc::from(*g)).collect(),
             protocol: if json { Protocol::Json } else { Protocol::SimpleEvent },
         };
-        let slot = self.shards[shard].accept(accept, nonce, self.now);
-        let id = self.shards[shard].conns[slot as usize].id;
+        let id = self.shards[shard].accept(accept, nonce, self.now);
+        let slot = id.slot;
         let client = Client {
             shard,
             slot,

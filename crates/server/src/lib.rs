@@ -5,6 +5,7 @@
 
 pub mod config;
 pub mod keys;
+pub mod open_files;
 pub mod tls;
 
 mod conn_io;

@@ -3,8 +3,9 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use hublet_hub::{Command, Slot};
-use tokio::sync::Notify;
+use hublet_hub::{Accept, Command, Slot};
+use hublet_wire::id::ConnId;
+use tokio::sync::{Notify, oneshot};
 
 use crate::node::Attach;
 
@@ -17,8 +18,12 @@ const HIGH_WATER_BYTES: usize = 16 << 20;
 pub(crate) enum Letter {
     /// Carry out a command.
     Command(Command),
-    /// Take over an upgraded socket.
+    /// Register a client whose handshake is about to be answered, and tell its id; without an answer it is refused.
+    Accept(Box<Accept>, oneshot::Sender<ConnId>),
+    /// Take over the socket of a registered client.
     Attach(Box<Attach>),
+    /// The socket of a registered client never came.
+    Abandon(ConnId),
 }
 
 /// The inbox of one shard. Letters of one sender keep their order.

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use bytes::Bytes;
 use hublet_hub::directory::Topic;
 use hublet_hub::{Accept, Command, ConnOp, Directory, Outcome, Publish, Select, ShardSet};
-use tokio::sync::mpsc;
+use hublet_wire::id::ConnId;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::mailbox::{Letter, Mailbox};
 use crate::stream::Stream;
@@ -89,13 +90,16 @@ impl Node {
         Ok(total)
     }
 
-    /// Gives an upgraded socket to its shard, with the bytes that were read beyond the handshake.
-    pub(crate) fn attach(&self, shard: usize, stream: Stream, leftover: Bytes, accept: Accept) {
-        if let Some(mailbox) = self.0.mailboxes.get(shard) {
-            self.0.connections.fetch_add(1, Ordering::Relaxed);
-            let bytes = leftover.len();
-            mailbox.push(Letter::Attach(Box::new(Attach { stream, leftover, accept })), bytes);
-        }
+    /// Registers a client on a shard. When it returns, messages for the client are kept until its socket is attached.
+    ///
+    /// `None`: the service is stopping.
+    pub(crate) async fn accept(&self, shard: usize, accept: Accept) -> Option<Reservation> {
+        let mailbox = Arc::clone(self.0.mailboxes.get(shard)?);
+        let (answer, id) = oneshot::channel();
+        self.0.connections.fetch_add(1, Ordering::Relaxed);
+        mailbox.push(Letter::Accept(Box::new(accept), answer), 0);
+        let id = id.await.ok()?;
+        Some(Reservation { mailbox, id: Some(id) })
     }
 
     /// Connections of this node.
@@ -116,7 +120,7 @@ impl Node {
         }
     }
 
-    /// A connection that was attached is gone.
+    /// A connection that was accepted is gone, or was refused by its shard.
     pub(crate) fn detached(&self) {
         self.0.connections.fetch_sub(1, Ordering::Relaxed);
     }
@@ -160,10 +164,35 @@ impl Node {
     }
 }
 
+/// A registered client whose socket is still HTTP's. Dropped before that changes, it ends the client.
+#[derive(Debug)]
+pub(crate) struct Reservation {
+    mailbox: Arc<Mailbox>,
+    id: Option<ConnId>,
+}
+
+impl Reservation {
+    /// Gives the upgraded socket to the shard, with the bytes that were read beyond the handshake.
+    pub(crate) fn attach(mut self, stream: Stream, leftover: Bytes) {
+        if let Some(id) = self.id.take() {
+            let bytes = leftover.len();
+            self.mailbox.push(Letter::Attach(Box::new(Attach { id, stream, leftover })), bytes);
+        }
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        if let Some(id) = self.id.take() {
+            self.mailbox.push(Letter::Abandon(id), 0);
+        }
+    }
+}
+
 /// An upgraded socket on its way to its shard.
 #[derive(Debug)]
 pub(crate) struct Attach {
+    pub(crate) id: ConnId,
     pub(crate) stream: Stream,
     pub(crate) leftover: Bytes,
-    pub(crate) accept: Accept,
 }

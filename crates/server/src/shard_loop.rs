@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hublet_hub::{AfterFlush, Effect, Millis, Shard, Slot};
+use hublet_hub::{Accept, AfterFlush, Effect, Millis, Shard, Slot};
+use hublet_wire::id::ConnId;
 use ring::rand::{SecureRandom, SystemRandom};
+use tokio::sync::oneshot;
 use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::conn_io::{ConnIo, Read, Write};
@@ -89,7 +91,13 @@ impl ShardLoop {
         for letter in letters.drain(..) {
             match letter {
                 Letter::Command(command) => self.shard.apply(command, self.now),
+                Letter::Accept(accept, answer) => self.accept(*accept, answer),
                 Letter::Attach(attach) => self.attach(*attach),
+                Letter::Abandon(id) => {
+                    if self.shard.has(id) {
+                        self.shard.disconnected(id.slot);
+                    }
+                }
             }
         }
         self.letters = letters;
@@ -98,7 +106,7 @@ impl ShardLoop {
         }
     }
 
-    fn attach(&mut self, attach: Attach) {
+    fn accept(&mut self, accept: Accept, answer: oneshot::Sender<ConnId>) {
         let mut nonce = [0; 11];
         if self.node.is_stopping() || self.random.fill(&mut nonce).is_err() {
             self.node.detached();
@@ -106,14 +114,25 @@ impl ShardLoop {
         }
         self.shard.settle();
         self.carry_out_effects();
-        let slot = self.shard.accept(attach.accept, nonce, self.now);
-        let at = slot as usize;
+        let id = self.shard.accept(accept, nonce, self.now);
+        if answer.send(id).is_err() {
+            // Whoever asked went away meanwhile.
+            self.shard.disconnected(id.slot);
+        }
+    }
+
+    fn attach(&mut self, attach: Attach) {
+        let Attach { id, stream, leftover } = attach;
+        if !self.shard.has(id) {
+            return;
+        }
+        let at = id.slot as usize;
         if self.sockets.len() <= at {
             self.sockets.resize_with(at + 1, || None);
         }
-        let mut io = ConnIo::new(attach.stream, self.message_bytes_max, slot, &self.mailbox);
-        decode(&mut self.shard, &mut io, slot, &mut attach.leftover.to_vec(), self.now);
-        // The first look registers the waker.
+        let mut io = ConnIo::new(stream, self.message_bytes_max, id.slot, &self.mailbox);
+        decode(&mut self.shard, &mut io, id.slot, &mut leftover.to_vec(), self.now);
+        // The first look registers the waker and writes what waits.
         io.wake();
         self.sockets[at] = Some(io);
     }
@@ -204,11 +223,11 @@ impl ShardLoop {
             match effect {
                 Effect::Forward { shards, publish } => self.node.forward(shards, &publish),
                 Effect::Drop(slot) => {
-                    if let Some(socket) = self.sockets.get_mut(slot as usize)
-                        && socket.take().is_some()
-                    {
-                        self.node.detached();
+                    // A client that was only registered has none.
+                    if let Some(socket) = self.sockets.get_mut(slot as usize) {
+                        *socket = None;
                     }
+                    self.node.detached();
                 }
             }
         }

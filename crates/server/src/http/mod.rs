@@ -12,7 +12,6 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use hublet_hub::Accept;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::upgrade::OnUpgrade;
@@ -26,7 +25,7 @@ pub(crate) use respond::{Response, empty, json};
 pub(crate) use router::decode;
 
 use crate::config::Config;
-use crate::node::Node;
+use crate::node::{Node, Reservation};
 use crate::stream::Stream;
 
 /// Longest head of a request. Tokens and the `excluded` ids of REST travel in it (rest-api.md §13 row 19).
@@ -90,17 +89,17 @@ pub(crate) struct Connection {
     pub(crate) context: Arc<HttpContext>,
     /// The socket is under TLS.
     pub(crate) secure: bool,
-    upgrade: Mutex<Option<(OnUpgrade, Accept)>>,
+    upgrade: Mutex<Option<(OnUpgrade, Reservation)>>,
     had_request: AtomicBool,
 }
 
 impl Connection {
     /// Makes the socket a client's once the response was written.
-    pub(crate) fn upgrade(&self, on_upgrade: OnUpgrade, accept: Accept) {
-        *self.upgrade.lock().unwrap_or_else(PoisonError::into_inner) = Some((on_upgrade, accept));
+    fn upgrade(&self, on_upgrade: OnUpgrade, reservation: Reservation) {
+        *self.upgrade.lock().unwrap_or_else(PoisonError::into_inner) = Some((on_upgrade, reservation));
     }
 
-    fn take_upgrade(&self) -> Option<(OnUpgrade, Accept)> {
+    fn take_upgrade(&self) -> Option<(OnUpgrade, Reservation)> {
         self.upgrade.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
@@ -137,8 +136,8 @@ pub(crate) async fn serve_connection(stream: Stream, context: Arc<HttpContext>) 
     };
     match ended {
         Ok(()) => {
-            if let Some((on_upgrade, accept)) = connection.take_upgrade() {
-                hand_over(on_upgrade, accept, &connection.context).await;
+            if let Some((on_upgrade, reservation)) = connection.take_upgrade() {
+                hand_over(on_upgrade, reservation).await;
             }
         }
         Err(error) => {
@@ -153,10 +152,10 @@ pub(crate) async fn serve_connection(stream: Stream, context: Arc<HttpContext>) 
 }
 
 /// Gives the socket of a finished handshake to the shard.
-async fn hand_over(on_upgrade: OnUpgrade, accept: Accept, context: &HttpContext) {
+async fn hand_over(on_upgrade: OnUpgrade, reservation: Reservation) {
     let Ok(upgraded) = on_upgrade.await else { return };
     if let Ok(parts) = upgraded.downcast::<TokioIo<Stream>>() {
-        context.node.attach(context.shard, parts.io.into_inner(), parts.read_buf, accept);
+        reservation.attach(parts.io.into_inner(), parts.read_buf);
     }
 }
 

@@ -72,8 +72,8 @@ pub(super) async fn handle(connection: &Arc<Connection>, request: http::Request<
     let node = &connection.context.node;
     let path = request.uri().path().to_owned();
     let mut response = match Place::of(&path) {
-        Place::Client { hub } => upgrade::handshake(connection, request, Some(hub)),
-        Place::ClientByQuery => upgrade::handshake(connection, request, None),
+        Place::Client { hub } => upgrade::handshake(connection, request, Some(hub)).await,
+        Place::ClientByQuery => upgrade::handshake(connection, request, None).await,
         Place::Rest { hub, rest } => rest::handle(connection, request, hub, rest).await,
         Place::Health => health(request.method(), StatusCode::OK),
         Place::Ready if node.is_stopping() => health(request.method(), StatusCode::SERVICE_UNAVAILABLE),

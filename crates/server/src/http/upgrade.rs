@@ -15,7 +15,6 @@ use hublet_wire::jwt::Claims;
 use hublet_wire::ws::handshake;
 use hublet_wire::{name, percent};
 use hyper::body::Incoming;
-use hyper::upgrade::OnUpgrade;
 
 use super::auth::{self, Denied};
 use super::respond::{self, Response, header};
@@ -34,27 +33,28 @@ struct Admitted {
 }
 
 /// Answers a handshake. `hub` is the hub as it stands in the path; `None`: it stands in the query.
-pub(super) fn handshake(
+///
+/// The client is registered before the answer is written: whoever sees the answer gets every later message.
+pub(super) async fn handshake(
     connection: &Arc<Connection>,
     mut request: http::Request<Incoming>,
     hub: Option<&str>,
 ) -> Response {
     let on_upgrade = hyper::upgrade::on(&mut request);
     let (request, _) = request.into_parts();
-    match admit(&connection.context, &request, hub) {
-        Ok(admitted) => switch_protocols(connection, on_upgrade, admitted),
-        Err(refusal) => *refusal,
-    }
-}
-
-fn switch_protocols(connection: &Connection, on_upgrade: OnUpgrade, admitted: Admitted) -> Response {
-    connection.upgrade(on_upgrade, admitted.accept);
+    let context = &connection.context;
+    let Admitted { accept, subprotocol, accept_key } = match admit(context, &request, hub) {
+        Ok(admitted) => admitted,
+        Err(refusal) => return *refusal,
+    };
+    let Some(reservation) = context.node.accept(context.shard, accept).await else { return *stopping() };
+    connection.upgrade(on_upgrade, reservation);
     let mut response = respond::empty(StatusCode::SWITCHING_PROTOCOLS);
     let headers = response.headers_mut();
     headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
     headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
-    headers.insert(SEC_WEBSOCKET_ACCEPT, admitted.accept_key);
-    if let Some(subprotocol) = admitted.subprotocol {
+    headers.insert(SEC_WEBSOCKET_ACCEPT, accept_key);
+    if let Some(subprotocol) = subprotocol {
         headers.insert(SEC_WEBSOCKET_PROTOCOL, subprotocol);
     }
     response
@@ -64,7 +64,7 @@ fn switch_protocols(connection: &Connection, on_upgrade: OnUpgrade, admitted: Ad
 fn admit(context: &HttpContext, request: &Parts, path_hub: Option<&str>) -> Result<Admitted, Box<Response>> {
     let accept_key = check_upgrade(request)?;
     if context.node.is_stopping() {
-        return Err(retry_later(StatusCode::SERVICE_UNAVAILABLE, "The service is stopping."));
+        return Err(stopping());
     }
     let hub = hub_name(request, path_hub)?;
     let claims = identify(context, request, &hub)?;
@@ -212,6 +212,10 @@ fn retry_later(status: StatusCode, sentence: &str) -> Box<Response> {
     let mut response = refuse(status, sentence);
     response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
     response
+}
+
+fn stopping() -> Box<Response> {
+    retry_later(StatusCode::SERVICE_UNAVAILABLE, "The service is stopping.")
 }
 
 fn unauthorized(hub: &str, denied: Denied) -> Box<Response> {
