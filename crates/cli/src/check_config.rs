@@ -1,8 +1,12 @@
 //! `hublet check-config`: prints the configuration that `hublet serve` would run with.
 
-use crate::serve;
+use anyhow::Context;
 
-/// Prints the configuration, secrets masked.
-pub(crate) fn run(_args: serve::Args) -> anyhow::Result<()> {
-    anyhow::bail!("This build has no service in it.")
+use crate::{output, serve};
+
+/// Prints the configuration in effect as TOML, secrets masked.
+pub(crate) fn run(args: serve::Args) -> anyhow::Result<()> {
+    let config = serve::configuration(&args)?;
+    let text = toml::to_string_pretty(&config.effective()).context("the configuration cannot be shown")?;
+    output::bytes(text.as_bytes())
 }

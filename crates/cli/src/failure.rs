@@ -29,6 +29,12 @@ impl Failure {
     pub(crate) fn usage(what: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { code: USAGE, ..Self::new(what, hint) }
     }
+
+    /// What to do about it; empty if there is nothing to say.
+    #[cfg(test)]
+    pub(crate) fn hint(&self) -> &str {
+        &self.hint
+    }
 }
 
 impl fmt::Display for Failure {

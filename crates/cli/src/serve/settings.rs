@@ -1,0 +1,147 @@
+//! The options of `hublet serve`. Each is also an environment variable and a key of the configuration file; an option
+//! wins over a variable, and a variable over the file.
+
+use std::path::PathBuf;
+
+use clap::builder::BoolishValueParser;
+use clap::{ArgAction, Args as ClapArgs};
+use hublet_server::config::{AuthSettings, Config, LimitSettings, Settings, TlsListenSettings};
+
+use super::CONFIG_HINT;
+use crate::failure::Failure;
+
+/// Read when no other file is named and this one is in the current folder.
+const DEFAULT_FILE: &str = "hublet.toml";
+/// Not an option: other users of the machine can read the command lines of processes.
+pub(super) const ACCESS_KEYS_VARIABLE: &str = "HUBLET_ACCESS_KEYS";
+
+/// Arguments of `hublet serve`, and of `hublet` without a command.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Args {
+    /// Configuration file in TOML; default: hublet.toml in the current folder, if there is one
+    #[arg(long, value_name = "FILE", env = "HUBLET_CONFIG")]
+    config: Option<PathBuf>,
+    /// Refuse the well-known development key even on loopback
+    #[arg(long, env = "HUBLET_PRODUCTION", action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
+    production: bool,
+    /// Address without TLS, several with commas or by repeating; default: 127.0.0.1:8080 and [::1]:8080
+    #[arg(long, value_name = "ADDRESS", env = "HUBLET_LISTEN", value_delimiter = ',')]
+    listen: Vec<String>,
+    /// URL under which clients and app servers know the service
+    #[arg(
+        long = "public-endpoint",
+        value_name = "URL",
+        env = "HUBLET_PUBLIC_ENDPOINTS",
+        value_delimiter = ','
+    )]
+    public_endpoints: Vec<String>,
+    /// Folder for access keys and certificates; default: hublet-data
+    #[arg(long, value_name = "FOLDER", env = "HUBLET_DATA")]
+    data: Option<PathBuf>,
+    /// Threads that serve connections; default: one a core
+    #[arg(long, value_name = "NUMBER", env = "HUBLET_SHARDS")]
+    shards: Option<usize>,
+    /// Speak TLS too, with a certificate of a local authority unless --tls-cert is given
+    #[arg(long, env = "HUBLET_TLS", action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
+    tls: bool,
+    /// Address with TLS; default: 127.0.0.1:8443 and [::1]:8443
+    #[arg(long, value_name = "ADDRESS", env = "HUBLET_TLS_LISTEN", value_delimiter = ',')]
+    tls_listen: Vec<String>,
+    /// Certificate chain in PEM
+    #[arg(long, value_name = "FILE", env = "HUBLET_TLS_CERT")]
+    tls_cert: Option<PathBuf>,
+    /// Private key of the certificate in PEM
+    #[arg(long, value_name = "FILE", env = "HUBLET_TLS_KEY")]
+    tls_key: Option<PathBuf>,
+    /// What to log: error, warn, info, debug or trace; default: info
+    #[arg(long, value_name = "FILTER", env = "HUBLET_LOG")]
+    log: Option<String>,
+    #[command(flatten)]
+    limits: Limits,
+}
+
+/// Limits of the service
+#[derive(Debug, ClapArgs)]
+#[command(next_help_heading = "Limits")]
+struct Limits {
+    /// Longest message from a client; default: 1048576
+    #[arg(long, value_name = "BYTES", env = "HUBLET_MESSAGE_BYTES")]
+    message_bytes: Option<usize>,
+    /// What may wait for one client before it is cut as a slow consumer; default: 4194304
+    #[arg(long, value_name = "BYTES", env = "HUBLET_OUTGOING_QUEUE_BYTES")]
+    outgoing_queue_bytes: Option<usize>,
+    /// Groups that one connection may be in; default: 1000
+    #[arg(long, value_name = "NUMBER", env = "HUBLET_GROUPS_PER_CONNECTION")]
+    groups_per_connection: Option<usize>,
+    /// Client connections; default: 1000000
+    #[arg(long, value_name = "NUMBER", env = "HUBLET_CONNECTIONS_MAX")]
+    connections_max: Option<usize>,
+    /// Time between pings to a client, 1 to 120; default: 20
+    #[arg(long, value_name = "SECONDS", env = "HUBLET_KEEP_ALIVE_INTERVAL")]
+    keep_alive_interval: Option<u32>,
+    /// Time for a request head or a TLS handshake; default: 10
+    #[arg(long, value_name = "SECONDS", env = "HUBLET_HEAD_TIMEOUT")]
+    head_timeout: Option<u32>,
+}
+
+impl Args {
+    /// Options and variables over the configuration file.
+    pub(super) fn settings(&self) -> Result<Layered, Failure> {
+        let file = match &self.config {
+            Some(file) => Some(file.clone()),
+            None => Some(PathBuf::from(DEFAULT_FILE)).filter(|file| file.is_file()),
+        };
+        let lower = match &file {
+            Some(file) => Settings::from_file(file).map_err(|error| wrong(&error))?,
+            None => Settings::default(),
+        };
+        let keys = std::env::var(ACCESS_KEYS_VARIABLE).ok().filter(|keys| !keys.is_empty());
+        Ok(Layered(self.upper(keys.as_deref()).or(lower)))
+    }
+
+    fn upper(&self, access_keys: Option<&str>) -> Settings {
+        let list = |texts: &[String]| (!texts.is_empty()).then(|| texts.to_vec());
+        let has_tls =
+            self.tls || !self.tls_listen.is_empty() || self.tls_cert.is_some() || self.tls_key.is_some();
+        Settings {
+            production: self.production.then_some(true),
+            listen: list(&self.listen),
+            public_endpoints: list(&self.public_endpoints),
+            data: self.data.clone(),
+            shards: self.shards,
+            log: self.log.clone(),
+            auth: AuthSettings {
+                access_keys: access_keys
+                    .map(|keys| keys.split(',').map(|key| key.trim().to_owned()).collect()),
+            },
+            tls: has_tls.then(|| TlsListenSettings {
+                listen: list(&self.tls_listen),
+                cert: self.tls_cert.clone(),
+                key: self.tls_key.clone(),
+            }),
+            limits: LimitSettings {
+                message_bytes: self.limits.message_bytes,
+                outgoing_queue_bytes: self.limits.outgoing_queue_bytes,
+                groups_per_connection: self.limits.groups_per_connection,
+                connections_max: self.limits.connections_max,
+                keep_alive_interval_s: self.limits.keep_alive_interval,
+                head_timeout_s: self.limits.head_timeout,
+            },
+            ..Settings::default()
+        }
+    }
+}
+
+/// Settings of all layers.
+pub(super) struct Layered(Settings);
+
+impl Layered {
+    /// Completes and checks them.
+    pub(super) fn and_then_config(self) -> Result<Config, Failure> {
+        Config::new(&self.0).map_err(|error| wrong(&error))
+    }
+}
+
+fn wrong(error: &hublet_server::config::ConfigError) -> Failure {
+    Failure::usage(error.to_string(), CONFIG_HINT)
+}
