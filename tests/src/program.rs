@@ -37,7 +37,8 @@ impl Program {
     /// When the command cannot be started.
     pub fn start(name: &str, command: &mut Command) -> Self {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap_or_else(|error| panic!("{name}: cannot start {command:?}: {error}"));
+        let mut child =
+            command.spawn().unwrap_or_else(|error| panic!("{name}: cannot start {command:?}: {error}"));
         let (sender, output) = channel();
         if let Some(stdout) = child.stdout.take() {
             forward(stdout, sender.clone(), true);

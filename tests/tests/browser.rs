@@ -1,4 +1,5 @@
 //! The browser example in headless Chromium: see tests/sdk/browser.mjs.
+#![allow(clippy::panic, reason = "a helper of tests fails like a test")]
 
 use std::path::PathBuf;
 

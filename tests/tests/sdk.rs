@@ -1,4 +1,5 @@
 //! The official SDKs, unchanged, against the service. Each script in tests/sdk is one conversation.
+#![allow(clippy::panic, reason = "a helper of tests fails like a test")]
 
 use std::process::Command;
 

@@ -1,0 +1,122 @@
+//! A blocking HTTP client that sends exactly what a test says.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+use crate::Server;
+use crate::raw::PATIENCE;
+
+/// A response.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// Names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: String,
+}
+
+impl Answer {
+    /// The value of a header; the name in lower case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// One HTTP connection, kept alive.
+#[derive(Debug)]
+pub struct Client {
+    socket: TcpStream,
+    authority: String,
+    received: Vec<u8>,
+}
+
+impl Client {
+    /// Connects.
+    pub fn connect(server: &Server) -> Self {
+        let socket = TcpStream::connect(server.authority()).expect("the server listens");
+        socket.set_read_timeout(Some(PATIENCE)).expect("a socket option");
+        socket.set_nodelay(true).expect("a socket option");
+        Self { socket, authority: server.authority().to_owned(), received: Vec::new() }
+    }
+
+    /// Sends a request with these header lines, `Host` and `Content-Length` added, and reads the answer.
+    pub fn request(&mut self, method: &str, path: &str, headers: &[&str], body: &[u8]) -> Answer {
+        let mut request = format!("{method} {path} HTTP/1.1\r\n");
+        if !headers.iter().any(|header| header.to_ascii_lowercase().starts_with("host:")) {
+            request += &format!("Host: {}\r\n", self.authority);
+        }
+        for header in headers {
+            request += &format!("{header}\r\n");
+        }
+        let mut request = format!("{request}Content-Length: {}\r\n\r\n", body.len()).into_bytes();
+        request.extend_from_slice(body);
+        self.send(&request);
+        self.answer(method)
+    }
+
+    /// Sends bytes as they are. The server may have refused and closed before everything was sent.
+    pub fn send(&mut self, bytes: &[u8]) {
+        let _ = self.socket.write_all(bytes);
+    }
+
+    /// Reads an answer to a request with this method.
+    pub fn answer(&mut self, method: &str) -> Answer {
+        let end = loop {
+            if let Some(at) = self.received.windows(4).position(|four| four == b"\r\n\r\n") {
+                break at + 4;
+            }
+            self.receive();
+        };
+        let head = String::from_utf8(self.received.drain(..end).collect()).expect("a head in UTF-8");
+        let mut lines = head.split("\r\n").filter(|line| !line.is_empty());
+        let status =
+            lines.next().and_then(|line| line.split(' ').nth(1)?.parse().ok()).expect("a status line");
+        let headers: Vec<(String, String)> = lines
+            .filter_map(|line| line.split_once(':'))
+            .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
+            .collect();
+        let mut answer = Answer { status, headers, body: String::new() };
+        let length = answer.header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
+        if method != "HEAD" {
+            while self.received.len() < length {
+                self.receive();
+            }
+            answer.body =
+                String::from_utf8(self.received.drain(..length).collect()).expect("a body in UTF-8");
+        }
+        answer
+    }
+
+    fn receive(&mut self) {
+        let mut buffer = [0; 4096];
+        let count = self.socket.read(&mut buffer).expect("an answer in time");
+        assert!(count > 0, "the server ended the connection: {}", String::from_utf8_lossy(&self.received));
+        self.received.extend_from_slice(&buffer[..count]);
+    }
+}
+
+/// A request on a connection of its own.
+pub fn request(server: &Server, method: &str, path: &str, headers: &[&str], body: &[u8]) -> Answer {
+    Client::connect(server).request(method, path, headers, body)
+}
+
+/// The header line with a good token for a request.
+pub fn authorization(server: &Server, path: &str) -> String {
+    format!(
+        "Authorization: Bearer {}",
+        server.service().rest_token(&format!("http://{}{path}", server.authority()))
+    )
+}
+
+/// A request with a good token.
+pub fn call(server: &Server, method: &str, path: &str, headers: &[&str], body: &[u8]) -> Answer {
+    let authorization = authorization(server, path);
+    request(server, method, path, &[&[authorization.as_str()], headers].concat(), body)
+}
+
+/// A `HEAD` request with a good token.
+pub fn head(server: &Server, path: &str) -> Answer {
+    call(server, "HEAD", path, &[], b"")
+}
