@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use anyhow::Context;
 use clap::{Args, Command};
 use clap_complete::Shell;
 
+use crate::failure::Failure;
 use crate::output;
 
 /// Arguments of `hublet completions`.
@@ -38,7 +38,10 @@ pub(crate) fn man(args: &ManArgs, command: Command) -> anyhow::Result<()> {
         clap_mangen::Man::new(command).render(&mut page)?;
         return output::bytes(&page);
     };
-    std::fs::create_dir_all(folder)
-        .and_then(|()| clap_mangen::generate_to(command, folder))
-        .with_context(|| format!("The manual pages cannot be written to {}", folder.display()))
+    std::fs::create_dir_all(folder).and_then(|()| clap_mangen::generate_to(command, folder)).map_err(
+        |error| {
+            let what = format!("The manual pages cannot be written to {}: {error}.", folder.display());
+            Failure::new(what, "Name a folder that you may write to.").into()
+        },
+    )
 }

@@ -8,6 +8,7 @@ use serde_json::json;
 use tokio::time::timeout;
 
 use crate::duration;
+use crate::failure::Failure;
 use crate::output;
 use crate::service::{self, ServiceArgs};
 
@@ -30,7 +31,9 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let service = match &args.endpoint {
         // The service does not look at the key.
-        Some(endpoint) => ConnectionString::new(endpoint, "none")?,
+        Some(endpoint) => ConnectionString::new(endpoint, "none").map_err(|error| {
+            Failure::usage(error.to_string(), "--endpoint takes a URL such as http://localhost:8080.")
+        })?,
         None => args.service.connection_string()?,
     };
     let endpoint = service.endpoint().to_owned();

@@ -37,7 +37,8 @@ pub(crate) fn note(text: &str) {
 
 /// Whether colours may be written to `stream` (<https://no-color.org>).
 pub(crate) fn has_colour(stream: &impl IsTerminal) -> bool {
-    stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+    let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    stream.is_terminal() && !is_set("NO_COLOR") && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
 /// The text on one line and harmless to a terminal: control characters, and those that reverse the direction of

@@ -4,7 +4,6 @@ use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
 use clap::{Args as ClapArgs, Subcommand, ValueEnum};
 use hublet_client::pubsub::Data;
 use hublet_client::rest::{self, Target};
@@ -130,13 +129,20 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     output::line(&format!("sent to {kind}{name} in hub {}", message.hub.hub))
 }
 
-fn from_file(file: &Path) -> anyhow::Result<Vec<u8>> {
-    fs::read(file).with_context(|| format!("The file {} cannot be read", file.display()))
+fn from_file(file: &Path) -> Result<Vec<u8>, Failure> {
+    fs::read(file).map_err(|error| {
+        Failure::new(
+            format!("{} cannot be read: {error}.", file.display()),
+            "Check the path that --file names.",
+        )
+    })
 }
 
-fn from_input() -> anyhow::Result<Vec<u8>> {
+fn from_input() -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
-    io::stdin().lock().read_to_end(&mut bytes).context("Standard input cannot be read")?;
+    io::stdin().lock().read_to_end(&mut bytes).map_err(|error| {
+        Failure::new(format!("Standard input cannot be read: {error}."), "Name the message instead of `-`.")
+    })?;
     // `echo` and the Enter key add it, and nobody means it.
     if bytes.pop_if(|last| *last == b'\n').is_some() {
         bytes.pop_if(|last| *last == b'\r');

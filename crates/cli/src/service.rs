@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use hublet_client::{ConnectionString, Error, InvalidConnectionString, Tls, check_hub};
+use hublet_client::{ConnectionString, Error, Tls, check_hub};
 
 /// Where the official SDKs' samples keep the connection string.
 const SDK_VARIABLE: &str = "WebPubSubConnectionString";
@@ -41,11 +41,11 @@ pub(crate) struct ServiceArgs {
 
 impl ServiceArgs {
     /// Address and key. Read here and not by the parser of the command line, whose messages would show the key.
-    pub(crate) fn connection_string(&self) -> Result<ConnectionString, InvalidConnectionString> {
+    pub(crate) fn connection_string(&self) -> Result<ConnectionString, Error> {
         let from_sdk = || std::env::var(SDK_VARIABLE).ok();
         let given = self.connection_string.clone().filter(|text| !text.is_empty());
         match given.or_else(from_sdk).filter(|text| !text.is_empty()) {
-            Some(text) => text.parse(),
+            Some(text) => Ok(text.parse()?),
             None => Ok(ConnectionString::development()),
         }
     }
@@ -62,8 +62,8 @@ impl ServiceArgs {
 /// The hub of a command that needs one.
 #[derive(Debug, Args)]
 pub(crate) struct HubArgs {
-    /// Hub
-    #[arg(long, value_name = "HUB", env = "HUBLET_HUB", value_parser = hub, help_heading = "Service")]
+    /// Hub to use
+    #[arg(long, value_name = "HUB", env = "HUBLET_HUB", hide_env_values = true, value_parser = hub, help_heading = "Service")]
     pub(crate) hub: String,
 }
 

@@ -8,6 +8,8 @@ mod session;
 mod show;
 mod words;
 
+use std::io::IsTerminal;
+
 use clap::{Args as ClapArgs, ValueEnum};
 use hublet_client::ws::Connection;
 use hublet_client::{ClientAccess, ConnectOptions, Error, pubsub, send_to_group_url};
@@ -39,11 +41,12 @@ pub(crate) struct Args {
     #[arg(value_name = "URL")]
     url: Option<String>,
 
-    /// Hub
+    /// Hub to use
     #[arg(
         long,
         value_name = "HUB",
         env = "HUBLET_HUB",
+        hide_env_values = true,
         value_parser = service::hub,
         required_unless_present = "url",
         help_heading = "Service"
@@ -101,7 +104,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     if let Some(group) = &args.send_to_group {
         url = send_to_group_url(&url, group);
     }
-    let options = Options { protocol, json: args.service.json, stay: args.stay };
+    let scripted = !std::io::stdin().is_terminal();
+    let options = Options { protocol, json: args.service.json, stay: args.stay, scripted };
     service::runtime()?.block_on(connect(args, &url, options))
 }
 

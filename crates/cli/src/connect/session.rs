@@ -23,6 +23,8 @@ const ANSWER_WAIT: Duration = Duration::from_secs(30);
 const ANSWER_WAIT_OF_PEOPLE: Duration = Duration::from_secs(2);
 /// Closes a raw client; everything else that is typed is sent.
 const RAW_QUIT: &str = "/quit";
+/// What to do about missing answers.
+const SEE_LOG: &str = "See the log of the service, or of the app server for events.";
 
 /// How a session is held.
 #[derive(Debug, Clone, Copy)]
@@ -32,6 +34,8 @@ pub(super) struct Options {
     pub(super) json: bool,
     /// Stay when the input ends.
     pub(super) stay: bool,
+    /// Nobody types: the input is a pipe or a file.
+    pub(super) scripted: bool,
 }
 
 /// Why a session ended without a failure.
@@ -130,16 +134,15 @@ impl Session {
 
     /// Whether everything went well: a script must know, a person has seen it.
     fn sum(&self) -> anyhow::Result<()> {
-        if self.screen.has_editor() {
+        if !self.options.scripted {
             return Ok(());
         }
         let failure = match (self.failed, self.pending.len()) {
             (0, 0) => return Ok(()),
-            (0, unanswered) => Failure::new(
-                format!("{} not answered by the service.", counted(unanswered)),
-                "See its log, or that of the app server for events.",
-            ),
-            (failed, _) => Failure::new(format!("{} failed.", counted(failed)), "The lines above say why."),
+            (0, 1) => Failure::new("One request was not answered.", SEE_LOG),
+            (0, unanswered) => Failure::new(format!("{unanswered} requests were not answered."), SEE_LOG),
+            (1, _) => Failure::new("One request failed.", "The lines above say why."),
+            (failed, _) => Failure::new(format!("{failed} requests failed."), "The lines above say why."),
         };
         Err(failure.into())
     }
@@ -170,7 +173,7 @@ impl Session {
     }
 
     fn drain(&mut self) {
-        let wait = if self.screen.has_editor() { ANSWER_WAIT_OF_PEOPLE } else { ANSWER_WAIT };
+        let wait = if self.options.scripted { ANSWER_WAIT } else { ANSWER_WAIT_OF_PEOPLE };
         self.state = State::Draining { until: Instant::now() + wait };
     }
 
@@ -202,9 +205,8 @@ impl Session {
                 self.connection.send_text(&text).await?;
             }
             Command::Help => {
-                for (usage, what) in command::HELP {
-                    self.screen.note(&format!("  {usage:<20}  {what}"));
-                }
+                let lines = command::HELP.iter().map(|(usage, what)| format!("  {usage:<20}  {what}"));
+                self.screen.note(&lines.collect::<Vec<_>>().join("\n"));
             }
             Command::Quit => self.drain(),
             Command::Nothing => {}
@@ -272,13 +274,6 @@ impl Session {
             return Ok(());
         }
         self.screen.line(&show::line(kind, text, self.screen.in_colour))
-    }
-}
-
-fn counted(count: usize) -> String {
-    match count {
-        1 => "One request was".to_owned(),
-        count => format!("{count} requests were"),
     }
 }
 
