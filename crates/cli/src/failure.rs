@@ -52,11 +52,16 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     }
     let (what, hint, code) = explained(error);
     let (bold, plain) = if output::has_colour(&io::stderr()) { ("\x1b[1;31m", "\x1b[0m") } else { ("", "") };
-    output::note(&format!("{bold}error:{plain} {}", output::printable(&what)));
+    output::note(&format!("{bold}error:{plain} {}", lines(&what)));
     if !hint.is_empty() {
-        output::note(&format!("  {}", output::printable(&hint)));
+        output::note(&format!("  {}", lines(&hint)));
     }
     ExitCode::from(code)
+}
+
+/// The lines of a text, the further ones indented.
+fn lines(text: &str) -> String {
+    text.lines().map(output::printable).collect::<Vec<_>>().join("\n  ")
 }
 
 fn explained(error: &anyhow::Error) -> (String, String, u8) {
@@ -136,6 +141,11 @@ fn close_hint(code: u16) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_service_says_stays_in_its_lines() {
+        assert_eq!(lines("a\r\nb\u{1b}[m\n"), "a\n  b\\u{1b}[m");
+    }
 
     #[test]
     fn failures_in_words() {

@@ -38,13 +38,12 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     };
     let endpoint = service.endpoint().to_owned();
     let mut client = rest::Client::new(service, "", args.service.tls());
-    let asking = async {
+    let answer = service::block_on(async {
         match timeout(args.timeout, client.health()).await {
-            Ok(answer) => answer,
-            Err(_) => Err(Error::Timeout(endpoint.clone())),
+            Ok(answer) => Ok(answer?),
+            Err(_) => Err(Error::Timeout(endpoint.clone()).into()),
         }
-    };
-    let answer = service::runtime()?.block_on(asking);
+    });
     if args.service.json {
         let error = answer.as_ref().err().map(ToString::to_string);
         let shown = json!({ "ready": answer.is_ok(), "endpoint": endpoint, "error": error });
@@ -52,5 +51,5 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     } else if answer.is_ok() {
         output::line(&format!("The service at {endpoint} is ready."))?;
     }
-    Ok(answer?)
+    answer
 }

@@ -111,7 +111,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let data = data(bytes, message.data_type)?;
     let data_type = data.type_name();
     let mut client = rest::Client::new(service, &message.hub.hub, message.service.tls());
-    service::runtime()?.block_on(client.send_except(target, data, excluded))?;
+    service::block_on(async { Ok(client.send_except(target, data, excluded).await?) })?;
 
     let (kind, name) = match target {
         Target::All => ("all", None),

@@ -72,7 +72,11 @@ pub(crate) fn hub(name: &str) -> Result<String, Error> {
     check_hub(name).map(|()| name.to_owned())
 }
 
-/// A runtime for one command: one thread is enough for one connection.
-pub(crate) fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build()
+/// Runs what one command does over the network; one thread is enough for one connection.
+pub(crate) fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let outcome = runtime.block_on(work);
+    // A look-up of a name can take long after it has been given up.
+    runtime.shutdown_background();
+    outcome
 }

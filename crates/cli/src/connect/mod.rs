@@ -106,7 +106,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     }
     let scripted = !std::io::stdin().is_terminal();
     let options = Options { protocol, json: args.service.json, stay: args.stay, scripted };
-    service::runtime()?.block_on(connect(args, &url, options))
+    service::block_on(connect(args, &url, options))
 }
 
 fn url(args: &Args) -> anyhow::Result<String> {

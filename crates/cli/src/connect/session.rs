@@ -100,7 +100,9 @@ impl Session {
                 State::Draining { until } | State::Pinged { until } => Some(until),
                 State::Reading | State::Staying => None,
             };
+            // What arrives goes first: one line can bring several messages, and who does not read them is cut off.
             tokio::select! {
+                biased;
                 () = &mut stop => self.state = State::Closing,
                 event = self.connection.next() => match event? {
                     Some(Event::Close { code: Some(1000), .. }) | None => return Ok(End::Service),
@@ -110,10 +112,10 @@ impl Session {
                     }
                     Some(event) => self.arrived(&event)?,
                 },
-                line = input.next(), if self.state == State::Reading => self.typed(line).await?,
                 () = sleep_until(until.unwrap_or_else(Instant::now)), if until.is_some() => {
                     self.state = State::Closing;
                 }
+                line = input.next(), if self.state == State::Reading => self.typed(line).await?,
             }
         }
         self.connection.close(1000, "").await?;
