@@ -196,7 +196,7 @@ fn a_script_is_told_what_failed() {
     let service = Service::start(obliging);
     let (code, out, error) =
         run("connect --hub chat", &service.connection_string(), "join forbidden\nfrobnicate\njoin ok\n");
-    assert_eq!(out.lines().nth(1), Some("refused    forbidden  Forbidden: No."));
+    assert_eq!(out.lines().nth(1), Some("refused    join forbidden  Forbidden: No."));
     assert_eq!(out.lines().last(), Some("joined     ok"));
     assert!(error.contains("There is no command `frobnicate`; type help."), "{error}");
     assert!(error.contains("2 requests failed."), "{error}");

@@ -103,7 +103,11 @@ impl Session {
             // What arrives goes first: one line can bring several messages, and who does not read them is cut off.
             tokio::select! {
                 biased;
-                () = &mut stop => self.state = State::Closing,
+                () = &mut stop => {
+                    // What is not answered yet was given up with this.
+                    self.connection.close(1000, "").await?;
+                    return Ok(End::Here);
+                }
                 event = self.connection.next() => match event? {
                     Some(Event::Close { code: Some(1000), .. }) | None => return Ok(End::Service),
                     Some(Event::Close { code, reason }) => return Err(Error::Closed { code, reason }.into()),
@@ -253,7 +257,7 @@ impl Session {
                     Ok(()) => self.show(done, &what),
                     Err(error) => {
                         self.failed += 1;
-                        self.show(Kind::Refused, &format!("{what}  {error}"))
+                        self.show(Kind::Refused, &format!("{}{what}  {error}", done.request()))
                     }
                 }
             }

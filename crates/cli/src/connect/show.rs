@@ -50,6 +50,16 @@ impl Kind {
         }
     }
 
+    /// How a request that would have had this outcome begins in words.
+    pub(super) fn request(self) -> &'static str {
+        match self {
+            Self::Joined => "join ",
+            Self::Left => "leave ",
+            Self::Sent => "send ",
+            _ => "",
+        }
+    }
+
     /// The colour, as a terminal takes it.
     fn colour(self) -> &'static str {
         match self {
