@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::Args as ClapArgs;
-use hublet_client::{ConnectionString, Error, rest};
+use hublet_client::{ConnectionString, Error, InvalidConnectionString, rest};
 use serde_json::json;
 use tokio::time::timeout;
 
@@ -32,7 +32,12 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let service = match &args.endpoint {
         // The service does not look at the key.
         Some(endpoint) => ConnectionString::new(endpoint, "none").map_err(|error| {
-            Failure::usage(error.to_string(), "--endpoint takes a URL such as http://localhost:8080.")
+            let what = match error {
+                InvalidConnectionString::Endpoint(what) => what,
+                _ => "it is not a URL",
+            };
+            let hint = "--endpoint takes a URL such as http://localhost:8080.";
+            Failure::usage(format!("The endpoint cannot be used: {what}."), hint)
         })?,
         None => args.service.connection_string()?,
     };

@@ -311,6 +311,7 @@ fn wrong_command_lines_end_with_two() {
         ("token --hub chat", "Endpoint=http://h;Key=secret"),
         ("send all { --type json --hub chat", ""),
         ("connect nonsense", ""),
+        ("health --endpoint http://h:x", ""),
         ("connect --hub chat --protocol json --send-to-group g", ""),
     ] {
         let (code, out, error) = run(arguments, connection_string, "");
