@@ -138,6 +138,7 @@ const steps = {
     await lobby.addConnection(ann.id);
     await lobby.sendToAll("welcome back", text);
     await ann.expectMessage("group-message", { data: "welcome back" });
+    await bob.expectMessage("group-message", { data: "welcome back" });
     await lobby.removeConnection(ann.id);
     await lobby.removeUser("bob");
     await lobby.sendToAll("nobody listens", text);

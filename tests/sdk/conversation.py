@@ -119,7 +119,7 @@ def both_ways():
         )
     ann.sdk.send_to_group("lobby", document, WebPubSubDataType.JSON, no_echo=True)
     bob.expect(CallbackType.GROUP_MESSAGE, WebPubSubDataType.JSON, document, from_user_id="ann")
-    ann.sdk.send_to_group("lobby", data, WebPubSubDataType.BINARY, no_echo=True, ack=False)
+    ann.sdk.send_to_group("lobby", memoryview(data), WebPubSubDataType.BINARY, no_echo=True, ack=False)
     bob.expect(CallbackType.GROUP_MESSAGE, WebPubSubDataType.BINARY, data, from_user_id="ann")
     ann.expect_silence()
 
