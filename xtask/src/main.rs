@@ -1,6 +1,7 @@
 //! Project tasks. `cargo xtask` lists them; `cargo xtask test` is everything CI runs.
 #![allow(clippy::print_stderr, reason = "telling the person at the terminal is what this program does")]
 
+mod bench;
 mod tidy;
 mod tools;
 
@@ -36,6 +37,8 @@ fn main() -> ExitCode {
         (Some(name), None) if STEPS.iter().any(|step| step.name == name) => {
             STEPS.iter().filter(|step| step.name == name).try_for_each(|step| run_step(step, ""))
         }
+        (Some("bench"), None) => root().and_then(|root| bench::run_bench(&root, false)),
+        (Some("bench"), Some(how)) if how == "quick" => root().and_then(|root| bench::run_bench(&root, true)),
         _ => {
             usage();
             return ExitCode::from(2);
@@ -55,6 +58,10 @@ fn usage() {
     for step in STEPS {
         eprintln!("  {:<8} {}", step.name, step.what);
     }
+    eprintln!(
+        "\n  {:<8} measure hublet and two other servers; `bench quick`: only see that it works",
+        "bench"
+    );
 }
 
 fn run_all() -> Result<()> {

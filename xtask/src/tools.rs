@@ -55,7 +55,7 @@ fn chromium() -> Result<()> {
 }
 
 /// `npm ci` in a folder, without the packages' own scripts: none of ours needs any.
-fn npm(root: &Path, folder: &str) -> Result<()> {
+pub(crate) fn npm(root: &Path, folder: &str) -> Result<()> {
     let folder = root.join(folder);
     let lock = folder.join("package-lock.json");
     once(&folder.join("node_modules/.hublet-stamp"), &[&lock], || {
@@ -136,7 +136,7 @@ fn only_file(folder: &Path, wanted: impl Fn(&str) -> bool) -> Result<PathBuf> {
     found.with_context(|| format!("a file is missing in {}", folder.display()))
 }
 
-fn exists(program: impl AsRef<OsStr>) -> bool {
+pub(crate) fn exists(program: impl AsRef<OsStr>) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).any(|folder| folder.join(program.as_ref()).is_file())
 }

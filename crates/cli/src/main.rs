@@ -1,5 +1,6 @@
 //! The binary `hublet`: the service, and the commands that talk to one.
 
+#[cfg(target_os = "linux")]
 mod bench;
 mod check_config;
 mod connect;
@@ -54,6 +55,7 @@ enum Command {
     /// Say whether the service is ready
     Health(health::Args),
     /// Measure a service under load
+    #[cfg(target_os = "linux")]
     Bench(bench::Args),
     /// Write a completion script for a shell
     Completions(generate::CompletionsArgs),
@@ -71,6 +73,7 @@ fn main() -> ExitCode {
         Command::Connect(args) => connect::run(&args),
         Command::Send(args) => send::run(&args),
         Command::Health(args) => health::run(&args),
+        #[cfg(target_os = "linux")]
         Command::Bench(args) => bench::run(args),
         Command::Completions(args) => generate::completions(&args, Cli::command()),
         Command::Man(args) => generate::man(&args, Cli::command()),
@@ -115,6 +118,7 @@ mod tests {
             "hublet health --timeout 2s",
             "hublet health --endpoint http://h",
             "hublet completions bash",
+            "hublet bench --help",
             "hublet man",
             "hublet man folder",
         ] {

@@ -34,6 +34,9 @@ const RULES: &[Rule] = &[
 /// The inner crates test themselves with these only, for the same reason.
 const INNER_DEV: &[&str] = &["proptest", "serde_json"];
 
+/// Workspaces beside the main one: they may use what the project itself does not take.
+const OWN_WORKSPACES: &[&str] = &["fuzz", "bench/peers/tungstenite"];
+
 /// Not taken, directly or through others; deny.toml says why.
 const BANNED: &[&str] = &["native-tls", "openssl", "openssl-sys", "rsa", "serde_yaml"];
 
@@ -43,7 +46,7 @@ pub(super) fn check(files: &[File]) -> Vec<Problem> {
         if file.path == "Cargo.lock" {
             problems.extend(banned(file));
         } else if let Some(folder) = file.path.strip_suffix("/Cargo.toml")
-            && folder != "fuzz"
+            && !OWN_WORKSPACES.contains(&folder)
         {
             match RULES.iter().find(|rule| rule.folder == folder) {
                 Some(rule) => problems.extend(directions(file, rule)),

@@ -1,12 +1,56 @@
-//! `hublet bench`: the load generator.
+//! `hublet bench`: measures a running service, or another WebSocket server to compare it with.
+//!
+//! One thread drives all connections, so that the load costs far less than the server's work and can be pinned to
+//! one core.
 
-use clap::Args as ClapArgs;
+mod client;
+mod connect;
+mod fanout;
+mod histogram;
+mod http;
+mod idle;
+mod open;
+mod pairs;
+mod poll;
+mod process;
+mod report;
+mod rest;
+mod socket;
+mod stamp;
+mod target;
+mod window;
+
+use anyhow::Result;
+use clap::{Args as ClapArgs, Subcommand};
 
 /// Arguments of `hublet bench`.
 #[derive(Debug, ClapArgs)]
-pub(crate) struct Args {}
+pub(crate) struct Args {
+    #[command(subcommand)]
+    mode: Mode,
+}
 
-/// Generates load.
-pub(crate) fn run(_args: Args) -> anyhow::Result<()> {
-    anyhow::bail!("This build has no load generator in it.")
+#[derive(Debug, Subcommand)]
+enum Mode {
+    /// Memory per idle connection, before and after some traffic
+    Idle(idle::Args),
+    /// One publisher, many receivers
+    Fanout(fanout::Args),
+    /// Many groups of two, whose clients answer each other
+    Pairs(pairs::Args),
+    /// New connections per second
+    Connect(connect::Args),
+    /// REST requests per second
+    Rest(rest::Args),
+}
+
+/// Measures.
+pub(crate) fn run(args: Args) -> Result<()> {
+    match args.mode {
+        Mode::Idle(args) => idle::run(&args),
+        Mode::Fanout(args) => fanout::run(&args),
+        Mode::Pairs(args) => pairs::run(&args),
+        Mode::Connect(args) => connect::run(&args),
+        Mode::Rest(args) => rest::run(&args),
+    }
 }

@@ -1,0 +1,302 @@
+//! One publisher and many receivers in one group.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use hublet_client::codec::{Opcode, encode_masked};
+
+use super::client::MASK;
+use super::histogram::Histogram;
+use super::open::{Clients, PATIENCE};
+use super::process::{Clocks, Process};
+use super::report::{self, Row};
+use super::stamp;
+use super::target::{Opening, Profile, Target, TargetArgs};
+use super::window::Window;
+
+const GROUP: &str = "fanout";
+/// Connections that are being made at the same time.
+const CONCURRENCY: usize = 32;
+/// Larger messages come in several frames, whose headers are not counted here.
+const PAYLOAD_BYTES_MAX: u32 = 60_000;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    target: TargetArgs,
+    /// Receivers, all in one group
+    #[arg(long, default_value_t = 1_000, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+    receivers: u32,
+    /// What the clients speak; a server given with --url speaks plain WebSocket
+    #[arg(long, value_enum, default_value_t = Kind::Simple)]
+    clients: Kind,
+    /// Bytes of a message, without its envelope
+    #[arg(long, default_value_t = 128, value_name = "BYTES",
+          value_parser = clap::value_parser!(u32).range(16..=i64::from(PAYLOAD_BYTES_MAX)))]
+    payload: u32,
+    /// How many messages may be outstanding; 1 allows no batch, more do. Refilled when half of them have arrived
+    #[arg(long, value_delimiter = ',', default_value = "1,16,128", value_name = "COUNT",
+          value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    windows: Vec<u32>,
+    /// Seconds before each measurement
+    #[arg(long, default_value_t = 1.0, value_name = "SECONDS")]
+    warm_up: f64,
+    /// Seconds of each measurement
+    #[arg(long, default_value_t = 3.0, value_name = "SECONDS")]
+    seconds: f64,
+    /// Repetitions; each goes through all windows
+    #[arg(long, default_value_t = 1)]
+    rounds: usize,
+    /// Receivers whose messages are read and checked, and whose latency is told; what the others get is only counted
+    #[arg(long, default_value_t = 8, value_name = "COUNT")]
+    sampled: usize,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Kind {
+    Simple,
+    Json,
+}
+
+pub(super) fn run(args: &Args) -> Result<()> {
+    let target = args.target.target()?;
+    let process = args.target.service.process();
+    let kind = match args.clients {
+        _ if target.is_plain() => "plain",
+        Kind::Simple => "simple",
+        Kind::Json => "json",
+    };
+    let (clients, _) = Clients::open(&target, openings(args, &target)?, CONCURRENCY)?;
+    let mut fanout = Fanout::new(args, &target, clients)?;
+    let mut rows = Vec::new();
+    for round in 1..=args.rounds {
+        for &window in &args.windows {
+            let (delivered, elapsed) = fanout.measure(window, args, process)?;
+            let row = Row::default()
+                .with("mode", "fanout")
+                .with("round", round)
+                .with("clients", kind)
+                .with("receivers", args.receivers)
+                .with("payload_bytes", args.payload)
+                .with("window", window)
+                .rates(
+                    ["deliveries_per_s", "deliveries_per_cpu_s", "cpu_us_per_delivery"],
+                    delivered,
+                    &elapsed,
+                )
+                .latency(&fanout.latency)
+                .busy(&elapsed);
+            rows.push(row);
+        }
+    }
+    report::print(&rows, args.target.service.json())
+}
+
+/// The receivers, then the publisher.
+fn openings(args: &Args, target: &Target) -> Result<Vec<Opening>> {
+    let json = matches!(args.clients, Kind::Json);
+    let groups = [GROUP.to_owned()];
+    let mut openings = Vec::new();
+    for _ in 0..args.receivers {
+        openings.push(target.opening(&Profile { json, groups: &groups, ..Profile::default() })?);
+    }
+    let roles = [format!("webpubsub.sendToGroup.{GROUP}")];
+    let query = if json { String::new() } else { format!("&webpubsub_mode=sendToGroup&group={GROUP}") };
+    openings.push(target.opening(&Profile { json, roles: &roles, query: &query, ..Profile::default() })?);
+    Ok(openings)
+}
+
+#[derive(Debug)]
+struct Receiver {
+    /// Bytes received before the measurement.
+    base: u64,
+    /// Messages received since.
+    position: u64,
+    /// Its messages are read.
+    sampled: bool,
+}
+
+#[derive(Debug)]
+struct Fanout {
+    clients: Clients,
+    receivers: Vec<Receiver>,
+    /// What the publisher sends, and where in it the payload begins.
+    message: Vec<u8>,
+    payload_at: usize,
+    /// Length of a message on its way to a receiver.
+    frame_bytes: u64,
+    latency: Histogram,
+}
+
+impl Fanout {
+    fn new(args: &Args, target: &Target, clients: Clients) -> Result<Self> {
+        let payload = stamp::payload(args.payload as usize);
+        let (before, after) = match args.clients {
+            Kind::Json if !target.is_plain() => {
+                (format!(r#"{{"type":"sendToGroup","group":"{GROUP}","dataType":"text","data":""#), r#""}"#)
+            }
+            _ => (String::new(), ""),
+        };
+        let count = args.receivers as usize;
+        let step = count.div_ceil(args.sampled.clamp(1, count));
+        let receiver = |index: usize| Receiver { base: 0, position: 0, sampled: index.is_multiple_of(step) };
+        let mut fanout = Self {
+            clients,
+            receivers: (0..count).map(receiver).collect(),
+            message: format!("{before}{payload}{after}").into_bytes(),
+            payload_at: before.len(),
+            frame_bytes: 0,
+            latency: Histogram::new(),
+        };
+        fanout.calibrate().context("the first message did not reach all receivers")?;
+        Ok(fanout)
+    }
+
+    /// Sends one message to see that everybody gets it, and how long it is on the wire.
+    fn calibrate(&mut self) -> Result<()> {
+        let count = self.receivers.len();
+        let before: Vec<u64> = self.clients.all.iter().map(|client| client.received()).collect();
+        self.publish(0, 1)?;
+        let mut missing = count;
+        while missing > 0 {
+            self.clients.turn(PATIENCE, |token, _, messages| {
+                if token < count {
+                    missing = missing.checked_sub(messages).context("a message came twice")?;
+                }
+                Ok(())
+            })?;
+        }
+        // A ping makes some receivers' count larger, never smaller.
+        let lengths = self.clients.all.iter().zip(before).take(count);
+        self.frame_bytes = lengths.map(|(client, before)| client.received() - before).min().unwrap_or(0);
+        if self.frame_bytes < self.message.len().min(stamp::DIGITS) as u64 {
+            bail!("messages do not come as they were sent");
+        }
+        Ok(())
+    }
+
+    /// Deliveries within the measured time.
+    fn measure(
+        &mut self,
+        window: u32,
+        args: &Args,
+        process: Option<Process>,
+    ) -> Result<(u64, super::process::Elapsed)> {
+        for (client, receiver) in self.clients.all.iter_mut().zip(&mut self.receivers) {
+            client.show_life()?;
+            receiver.base = client.received();
+            receiver.position = 0;
+        }
+        let mut run = Run {
+            window: Window::new(window, args.receivers),
+            sent_at: vec![Instant::now(); window as usize],
+            delivered: 0,
+        };
+        let warm = Instant::now() + Duration::try_from_secs_f64(args.warm_up)?;
+        self.until(warm, &mut run)?;
+        self.latency.clear();
+        let (clocks, delivered) = (Clocks::now(process)?, run.delivered);
+        let end = Instant::now() + Duration::try_from_secs_f64(args.seconds)?;
+        self.until(end, &mut run)?;
+        let elapsed = clocks.until(Clocks::now(process)?);
+        let delivered = run.delivered - delivered;
+        while !run.window.is_settled() {
+            self.turn(&mut run)?;
+        }
+        Ok((delivered, elapsed))
+    }
+
+    fn until(&mut self, end: Instant, run: &mut Run) -> Result<()> {
+        while Instant::now() < end {
+            let count = run.window.refill();
+            if count > 0 {
+                let first = run.window.sent() - count;
+                let now = Instant::now();
+                for number in first..first + count {
+                    run.set_sent_at(number, now);
+                }
+                self.publish(first, count)?;
+            }
+            self.turn(run)?;
+        }
+        Ok(())
+    }
+
+    /// Sends the messages `first` and following as one piece.
+    fn publish(&mut self, first: u64, count: u64) -> Result<()> {
+        let mut frames = Vec::new();
+        for number in first..first + count {
+            stamp::write(self.message.get_mut(self.payload_at..).unwrap_or_default(), number);
+            encode_masked(Opcode::Text, &self.message, MASK, &mut frames);
+        }
+        let publisher = self.clients.all.last_mut().context("there is no publisher")?;
+        publisher.send_frames(&frames)
+    }
+
+    /// Waits once and takes what came.
+    fn turn(&mut self, run: &mut Run) -> Result<()> {
+        let Clients { poller, all, scratch, ready } = &mut self.clients;
+        poller.wait(ready, PATIENCE)?;
+        if ready.is_empty() {
+            bail!("no message arrived for {} s", PATIENCE.as_secs());
+        }
+        for ready in ready.iter() {
+            let client = all.get_mut(ready.token).context("an event for no client")?;
+            if ready.writable {
+                client.write()?;
+            }
+            if !ready.readable {
+                continue;
+            }
+            let Some(receiver) = self.receivers.get_mut(ready.token) else {
+                // The publisher: pings.
+                client.receive(scratch, |_| {})?;
+                continue;
+            };
+            let from = receiver.position;
+            if receiver.sampled {
+                let now = Instant::now();
+                let mut in_order = true;
+                client.receive(scratch, |message| {
+                    let number = stamp::read(message);
+                    in_order &= number == Some(receiver.position);
+                    receiver.position += 1;
+                    if let Some(number) = number {
+                        self.latency.record(now.saturating_duration_since(run.sent_at(number)));
+                    }
+                })?;
+                if !in_order {
+                    bail!("a message was lost, or came twice or in the wrong order");
+                }
+            } else {
+                client.discard(scratch)?;
+                receiver.position = (client.received() - receiver.base) / self.frame_bytes;
+            }
+            if !run.window.advance(from, receiver.position) {
+                bail!("a receiver got more than was sent");
+            }
+            run.delivered += receiver.position - from;
+        }
+        Ok(())
+    }
+}
+
+/// One measurement.
+#[derive(Debug)]
+struct Run {
+    window: Window,
+    /// When the last messages were sent: a ring, since no more than the window are under way.
+    sent_at: Vec<Instant>,
+    delivered: u64,
+}
+
+impl Run {
+    fn set_sent_at(&mut self, number: u64, at: Instant) {
+        let index = usize::try_from(number).unwrap_or_default() % self.sent_at.len();
+        self.sent_at[index] = at;
+    }
+
+    fn sent_at(&self, number: u64) -> Instant {
+        self.sent_at[usize::try_from(number).unwrap_or_default() % self.sent_at.len()]
+    }
+}

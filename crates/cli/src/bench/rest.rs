@@ -1,0 +1,190 @@
+//! REST requests per second: messages to single users, over connections that are kept open.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use super::histogram::Histogram;
+use super::http::{self, Answers};
+use super::open::{Clients, PATIENCE};
+use super::poll::{Poller, Ready};
+use super::process::Clocks;
+use super::report::{self, Row};
+use super::socket::Socket;
+use super::stamp;
+use super::target::{Profile, ServiceArgs};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    service: ServiceArgs,
+    /// Connections, each with one request under way, and as many users who are sent to
+    #[arg(long, default_value_t = 16, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+    connections: u32,
+    /// Bytes of a message
+    #[arg(long, default_value_t = 128, value_name = "BYTES",
+          value_parser = clap::value_parser!(u32).range(16..=1_000_000))]
+    payload: u32,
+    /// Seconds before the measurement
+    #[arg(long, default_value_t = 1.0, value_name = "SECONDS")]
+    warm_up: f64,
+    /// Seconds of the measurement
+    #[arg(long, default_value_t = 3.0, value_name = "SECONDS")]
+    seconds: f64,
+    /// Repetitions
+    #[arg(long, default_value_t = 1)]
+    rounds: usize,
+}
+
+pub(super) fn run(args: &Args) -> Result<()> {
+    let process = args.service.process();
+    let mut load = Load::new(args)?;
+    let mut rows = Vec::new();
+    for round in 1..=args.rounds {
+        load.until(Instant::now() + Duration::try_from_secs_f64(args.warm_up)?)?;
+        load.latency.clear();
+        let (clocks, answered) = (Clocks::now(process)?, load.answered);
+        load.until(Instant::now() + Duration::try_from_secs_f64(args.seconds)?)?;
+        let elapsed = clocks.until(Clocks::now(process)?);
+        let row = Row::default()
+            .with("mode", "rest")
+            .with("round", round)
+            .with("connections", args.connections)
+            .with("payload_bytes", args.payload)
+            .rates(
+                ["requests_per_s", "requests_per_cpu_s", "cpu_us_per_request"],
+                load.answered - answered,
+                &elapsed,
+            )
+            .latency(&load.latency)
+            .busy(&elapsed);
+        rows.push(row);
+    }
+    load.drain()?;
+    report::print(&rows, args.service.json())
+}
+
+/// A connection that sends one request after the other.
+#[derive(Debug)]
+struct Caller {
+    socket: Socket,
+    request: Vec<u8>,
+    answers: Answers,
+    sent_at: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct Load {
+    callers: Vec<Caller>,
+    poller: Poller,
+    ready: Vec<Ready>,
+    scratch: Vec<u8>,
+    /// Those who get the messages.
+    users: Clients,
+    latency: Histogram,
+    answered: u64,
+    delivered: u64,
+}
+
+impl Load {
+    fn new(args: &Args) -> Result<Self> {
+        let target = args.service.target()?;
+        let service = args.service.connection_string()?;
+        let users = (0..args.connections).map(|user| format!("user-{user}"));
+        let openings = users
+            .clone()
+            .map(|user| target.opening(&Profile { json: true, user: Some(&user), ..Profile::default() }));
+        let openings = openings.collect::<Result<Vec<_>>>()?;
+        let (users_online, _) = Clients::open(&target, openings, 16)?;
+
+        let poller = Poller::new()?;
+        let body = stamp::payload(args.payload as usize);
+        let mut callers = Vec::new();
+        for (token, user) in users.enumerate() {
+            let path = format!("/api/hubs/{}/users/{user}/:send?api-version=2024-12-01", args.service.hub);
+            let url = format!("{}{path}", service.endpoint());
+            let request = http::post_text(&url, &target.at.host, &service.rest_token(&url), &body)?;
+            let socket = Socket::connect(target.at.address)?;
+            poller.add(&socket, token)?;
+            callers.push(Caller { socket, request, answers: Answers::default(), sent_at: None });
+        }
+        Ok(Self {
+            callers,
+            poller,
+            ready: Vec::new(),
+            scratch: vec![0; 64 << 10],
+            users: users_online,
+            latency: Histogram::new(),
+            answered: 0,
+            delivered: 0,
+        })
+    }
+
+    fn until(&mut self, end: Instant) -> Result<()> {
+        while Instant::now() < end {
+            self.poller.wait(&mut self.ready, PATIENCE)?;
+            if self.ready.is_empty() {
+                bail!("no answer for {} s", PATIENCE.as_secs());
+            }
+            for ready in &self.ready {
+                let caller = self.callers.get_mut(ready.token).context("an event for no connection")?;
+                if ready.writable {
+                    caller.socket.flush()?;
+                }
+                let now = Instant::now();
+                let free = match caller.sent_at {
+                    None => ready.writable,
+                    Some(_) => ready.readable && caller.answered(&mut self.scratch)?,
+                };
+                if free {
+                    if let Some(sent_at) = caller.sent_at.replace(now) {
+                        self.latency.record(now.saturating_duration_since(sent_at));
+                        self.answered += 1;
+                    }
+                    caller.socket.send(&caller.request)?;
+                }
+            }
+            // Seldom enough to cost little: a message is read in any case, and many at once.
+            self.take_messages()?;
+        }
+        Ok(())
+    }
+
+    fn take_messages(&mut self) -> Result<()> {
+        let Clients { poller, all, scratch, ready } = &mut self.users;
+        poller.wait(ready, Duration::ZERO)?;
+        for ready in ready.iter().filter(|ready| ready.readable) {
+            let user = all.get_mut(ready.token).context("an event for no client")?;
+            user.receive(scratch, |_| self.delivered += 1)?;
+        }
+        Ok(())
+    }
+
+    /// Waits for what is under way, and checks that each accepted message arrived.
+    fn drain(&mut self) -> Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        while self.callers.iter().any(|caller| caller.sent_at.is_some()) || self.delivered < self.answered {
+            if Instant::now() > deadline {
+                bail!("{} messages were accepted and {} arrived", self.answered, self.delivered);
+            }
+            self.poller.wait(&mut self.ready, Duration::from_millis(10))?;
+            for ready in self.ready.iter().filter(|ready| ready.readable) {
+                let caller = self.callers.get_mut(ready.token).context("an event for no connection")?;
+                if caller.answered(&mut self.scratch)? {
+                    caller.sent_at = None;
+                    self.answered += 1;
+                }
+            }
+            self.take_messages()?;
+        }
+        Ok(())
+    }
+}
+
+impl Caller {
+    /// Reads, and tells whether the request under way is answered.
+    fn answered(&mut self, scratch: &mut [u8]) -> Result<bool> {
+        let count = self.socket.read(scratch)?;
+        self.answers.accepted(scratch.get(..count).unwrap_or_default())
+    }
+}

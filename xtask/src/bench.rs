@@ -1,0 +1,153 @@
+//! `cargo xtask bench`: measures hublet beside two servers that one would write without it, and prints a report in
+//! Markdown. Not part of `cargo xtask test`: it takes minutes and a quiet machine.
+
+mod report;
+mod row;
+mod servers;
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+use self::row::Row;
+use self::servers::{Kind, Programs, Running};
+use crate::{cargo, run, tools};
+
+/// What one variant measured: one row of `hublet bench --json`.
+struct Measured {
+    variant: &'static str,
+    row: Row,
+}
+
+/// A server, and the clients that it is measured with.
+struct Variant {
+    name: &'static str,
+    server: Kind,
+    fanout: &'static [&'static str],
+}
+
+const VARIANTS: &[Variant] = &[
+    Variant { name: report::HUBLET, server: Kind::Hublet, fanout: &["--clients=simple"] },
+    Variant { name: report::TUNGSTENITE, server: Kind::Tungstenite, fanout: &[] },
+    Variant { name: report::NODE, server: Kind::Node, fanout: &[] },
+    Variant { name: report::HUBLET_JSON, server: Kind::Hublet, fanout: &["--clients=json"] },
+];
+
+/// How much is measured.
+struct Plan {
+    rounds: usize,
+    timing: &'static [&'static str],
+    idle_connections: &'static str,
+    new_connections: &'static str,
+}
+
+const FULL: Plan = Plan {
+    rounds: 3,
+    timing: &["--warm-up=1", "--seconds=3"],
+    idle_connections: "--connections=10000",
+    new_connections: "--connections=5000",
+};
+
+/// To see that everything works; its numbers say little.
+const QUICK: Plan = Plan {
+    rounds: 1,
+    timing: &["--warm-up=0.3", "--seconds=0.5"],
+    idle_connections: "--connections=1000",
+    new_connections: "--connections=1000",
+};
+
+pub(crate) fn run_bench(root: &Path, quick: bool) -> Result<()> {
+    let plan = if quick { QUICK } else { FULL };
+    let programs = build(root)?;
+    let mut measured = Vec::new();
+    // Variants take turns within each round, so that a disturbance hits all of them alike.
+    for round in 1..=plan.rounds {
+        eprintln!("\nxtask: round {round} of {}", plan.rounds);
+        for variant in VARIANTS {
+            let server = programs.start(variant.server)?;
+            let arguments = [&["fanout"], variant.fanout, plan.timing].concat();
+            measure(&programs, &server, variant.name, &arguments, &mut measured)?;
+        }
+        for variant in VARIANTS.iter().filter(|variant| variant.name != report::HUBLET_JSON) {
+            let server = programs.start(variant.server)?;
+            measure(&programs, &server, variant.name, &["connect", plan.new_connections], &mut measured)?;
+        }
+        let server = programs.start(Kind::Hublet)?;
+        for mode in [&["pairs", "--in-flight=1"][..], &["pairs", "--in-flight=8"], &["rest"]] {
+            let arguments = [mode, plan.timing].concat();
+            measure(&programs, &server, report::HUBLET, &arguments, &mut measured)?;
+        }
+    }
+    // Memory is the same each time.
+    eprintln!("\nxtask: idle connections");
+    for variant in VARIANTS.iter().filter(|variant| variant.name != report::HUBLET_JSON) {
+        let server = programs.start(variant.server)?;
+        measure(&programs, &server, variant.name, &["idle", plan.idle_connections], &mut measured)?;
+    }
+    let text = report::markdown(&measured, &machine(root));
+    std::io::stdout().lock().write_all(text.as_bytes())?;
+    Ok(())
+}
+
+/// Builds all programs as they are released.
+fn build(root: &Path) -> Result<Programs> {
+    if !tools::exists("taskset") {
+        bail!("`taskset` is missing: install util-linux");
+    }
+    if std::thread::available_parallelism()?.get() < 2 {
+        bail!("a server and its load need a processor core each");
+    }
+    let target =
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |dir| root.join(dir));
+    run(cargo(root).args(["build", "--release", "--package=hublet", "--target-dir"]).arg(&target))?;
+    let peer = root.join("bench/peers/tungstenite");
+    run(cargo(&peer).args(["build", "--release", "--locked", "--target-dir"]).arg(&target))?;
+    tools::npm(root, "bench/peers/node-ws")?;
+    Ok(Programs {
+        hublet: target.join("release/hublet"),
+        tungstenite: target.join("release/hublet-bench-peer-tungstenite"),
+        node: root.join("bench/peers/node-ws/server.mjs"),
+    })
+}
+
+/// Runs the load generator on the core that the server does not have.
+fn measure(
+    programs: &Programs,
+    server: &Running,
+    variant: &'static str,
+    arguments: &[&str],
+    measured: &mut Vec<Measured>,
+) -> Result<()> {
+    eprintln!("  {variant}: {}", arguments.join(" "));
+    let mut command = Command::new("taskset");
+    command.args(["-c", "1"]).arg(&programs.hublet).arg("bench").args(arguments).arg("--json");
+    command.args(["--pid", &server.process().to_string()]);
+    server.address(&mut command);
+    let output = command.stderr(Stdio::inherit()).output().context("cannot start the load generator")?;
+    if !output.status.success() {
+        bail!("{variant}: `hublet bench {}` ended with {}", arguments.join(" "), output.status);
+    }
+    for line in String::from_utf8(output.stdout)?.lines() {
+        measured.push(Measured { variant, row: Row::parse(line)? });
+    }
+    Ok(())
+}
+
+/// What was measured, and where.
+fn machine(root: &Path) -> Vec<String> {
+    let processor = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let processor = processor.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or_default();
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    let said = |program: &str, arguments: &[&str]| {
+        let output = Command::new(program).args(arguments).current_dir(root).output();
+        output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default()
+    };
+    vec![
+        format!("processor: {}, {cores} cores", processor.trim_start_matches(['\t', ' ', ':'])),
+        format!("system: {}", said("uname", &["-sr"])),
+        format!("commit: {}", said("git", &["describe", "--always", "--dirty"])),
+        format!("{}; Node.js {}", said("rustc", &["--version"]), said("node", &["--version"])),
+    ]
+}
