@@ -16,7 +16,7 @@ fn text(frames: &Bytes) -> String {
     let mut input = bytes.as_mut_slice();
     let text = match decoder.next(&mut input) {
         Ok(Some(Event::Text(text))) => text.to_owned(),
-        other => panic!("not a text message: {other:?}"),
+        other => unreachable!("not a text message: {other:?}"),
     };
     assert_eq!(decoder.next(&mut input), Ok(None));
     assert!(decoder.is_idle());
