@@ -114,7 +114,8 @@ fn check_new(claims: &Claims) {
 /// No error shows anything of the token that would help to use it.
 fn check_silent(error: TokenError, token: &str) {
     let message = error.to_string();
-    for part in token.split('.').filter(|part| part.len() >= 16) {
-        assert!(!message.contains(part));
+    // A part with spaces may be in a message by chance: a fuzzer learns the texts that it is compared with.
+    for part in token.split('.').filter(|part| part.len() >= 16 && !part.contains(' ')) {
+        assert!(!message.contains(part), "{part:?} in {message:?}");
     }
 }
