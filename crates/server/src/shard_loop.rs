@@ -164,11 +164,13 @@ impl ShardLoop {
         io.rearm();
         // The waker does not tell reading from writing: let the flush find out whether the socket takes more.
         self.shard.mark_dirty(slot);
+        let mut total = 0;
         loop {
             match io.read(&mut self.buffer) {
                 Read::Bytes(count) => {
                     decode(&mut self.shard, io, slot, &mut self.buffer[..count], self.now);
-                    if count == self.buffer.len() {
+                    total += count;
+                    if total >= self.buffer.len() {
                         // A loud client waits for its next turn.
                         io.wake();
                         return;
