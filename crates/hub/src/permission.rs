@@ -1,6 +1,8 @@
 //! What a connection may do to groups, from the roles of its token (client-protocols.md §7).
 
 mod pattern;
+#[cfg(test)]
+mod tests;
 
 use hublet_wire::client::GroupAction;
 use hublet_wire::name;
@@ -11,6 +13,29 @@ use pattern::Pattern;
 const PATTERNS_MAX: usize = 10;
 /// Roles for one literal group that are honoured for each of join/leave and send (client-protocols.md §7.2).
 const LITERALS_MAX: usize = 1_000;
+
+/// What can be granted to and revoked from a connection at run time, for one group at a time (rest-api.md §5.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Permission {
+    /// Join and leave the group.
+    JoinLeaveGroup,
+    /// Publish to the group.
+    SendToGroup,
+}
+
+impl Permission {
+    /// The permission that an action needs.
+    pub fn of(action: GroupAction) -> Self {
+        match action {
+            GroupAction::Join | GroupAction::Leave => Self::JoinLeaveGroup,
+            GroupAction::Send => Self::SendToGroup,
+        }
+    }
+}
+
+/// A connection has as many single-group permissions of a kind as it may have, which is 1,000; nothing was changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TooMany;
 
 /// The group permissions of one connection. [`Default`] allows nothing.
 ///
@@ -31,9 +56,16 @@ struct Scoped {
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Groups {
-    /// Sorted.
-    literals: Box<[Box<str>]>,
+    /// Sorted by group. They beat patterns and the roles for all groups.
+    literals: Vec<Literal>,
     patterns: Box<[Pattern]>,
+}
+
+/// A decision on one group: allowed by a role or a grant, or denied by a revocation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Literal {
+    group: Box<str>,
+    allowed: bool,
 }
 
 impl Permissions {
@@ -86,21 +118,88 @@ impl Permissions {
 
     /// Whether the connection may do `action` to `group`. Being a member gives no right (client-protocols.md §7.1).
     pub fn allows(&self, action: GroupAction, group: &str) -> bool {
-        match action {
-            GroupAction::Join | GroupAction::Leave => {
-                self.join_all || self.scoped.as_ref().is_some_and(|scoped| scoped.join.contain(group))
+        self.has(Permission::of(action), group)
+    }
+
+    /// Whether the connection has a permission for `group`, by role or by grant.
+    pub fn has(&self, permission: Permission, group: &str) -> bool {
+        let all = match permission {
+            Permission::JoinLeaveGroup => self.join_all,
+            Permission::SendToGroup => self.send_all,
+        };
+        match self.scoped.as_deref().map(|scoped| scoped.groups(permission)) {
+            None => all,
+            Some(groups) => match groups.find(group) {
+                Ok(at) => groups.literals[at].allowed,
+                Err(_) => all || groups.match_pattern(group),
+            },
+        }
+    }
+
+    /// Gives a permission for one group.
+    ///
+    /// # Errors
+    /// [`TooMany`].
+    pub fn grant(&mut self, permission: Permission, group: &str) -> Result<(), TooMany> {
+        self.decide(permission, group, true)
+    }
+
+    /// Takes a permission for one group away, from whichever role it came.
+    ///
+    /// # Errors
+    /// [`TooMany`].
+    pub fn revoke(&mut self, permission: Permission, group: &str) -> Result<(), TooMany> {
+        self.decide(permission, group, false)
+    }
+
+    fn decide(&mut self, permission: Permission, group: &str, allowed: bool) -> Result<(), TooMany> {
+        if self.has(permission, group) == allowed {
+            return Ok(());
+        }
+        let groups = self.scoped.get_or_insert_default().groups_mut(permission);
+        // The opposite decision goes; if roles then decide otherwise, this one is written down.
+        let at = match groups.find(group) {
+            Ok(at) => {
+                groups.literals.remove(at);
+                at
             }
-            GroupAction::Send => {
-                self.send_all || self.scoped.as_ref().is_some_and(|scoped| scoped.send.contain(group))
+            Err(at) => at,
+        };
+        if self.has(permission, group) != allowed {
+            let groups = self.scoped.get_or_insert_default().groups_mut(permission);
+            if groups.literals.len() >= LITERALS_MAX {
+                return Err(TooMany);
             }
+            groups.literals.insert(at, Literal { group: group.into(), allowed });
+        }
+        Ok(())
+    }
+}
+
+impl Scoped {
+    fn groups(&self, permission: Permission) -> &Groups {
+        match permission {
+            Permission::JoinLeaveGroup => &self.join,
+            Permission::SendToGroup => &self.send,
+        }
+    }
+
+    fn groups_mut(&mut self, permission: Permission) -> &mut Groups {
+        match permission {
+            Permission::JoinLeaveGroup => &mut self.join,
+            Permission::SendToGroup => &mut self.send,
         }
     }
 }
 
 impl Groups {
-    fn contain(&self, group: &str) -> bool {
-        self.literals.binary_search_by(|literal| (**literal).cmp(group)).is_ok()
-            || self.patterns.iter().any(|pattern| pattern.matches(group))
+    /// Where the decision on a group is, or where it would have to be.
+    fn find(&self, group: &str) -> Result<usize, usize> {
+        self.literals.binary_search_by(|literal| (*literal.group).cmp(group))
+    }
+
+    fn match_pattern(&self, group: &str) -> bool {
+        self.patterns.iter().any(|pattern| pattern.matches(group))
     }
 }
 
@@ -140,110 +239,12 @@ impl<'a> Collected<'a> {
         self.literals.sort_unstable();
         self.literals.dedup();
         Groups {
-            literals: self.literals.into_iter().map(Box::from).collect(),
+            literals: self
+                .literals
+                .into_iter()
+                .map(|group| Literal { group: group.into(), allowed: true })
+                .collect(),
             patterns: self.patterns.into_boxed_slice(),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const ACTIONS: [GroupAction; 3] = [GroupAction::Join, GroupAction::Leave, GroupAction::Send];
-
-    /// Whether join, leave and send are allowed on `group` under the roles.
-    fn allowed(roles: &[&str], group: &str) -> [bool; 3] {
-        let permissions = Permissions::from_roles(roles.iter().copied());
-        ACTIONS.map(|action| permissions.allows(action, group))
-    }
-
-    const NOTHING: [bool; 3] = [false, false, false];
-    const JOIN_LEAVE: [bool; 3] = [true, true, false];
-    const SEND: [bool; 3] = [false, false, true];
-    const ALL: [bool; 3] = [true, true, true];
-
-    #[test]
-    fn roles_and_what_they_allow() {
-        let cases: &[(&[&str], &str, [bool; 3])] = &[
-            (&[], "a", NOTHING),
-            (&["webpubsub.joinLeaveGroup"], "any.thing", JOIN_LEAVE),
-            (&["webpubsub.sendToGroup"], "any.thing", SEND),
-            (&["webpubsub.sendToGroup", "webpubsub.joinLeaveGroup"], "a", ALL),
-            (&["webpubsub.joinLeaveGroup.a"], "a", JOIN_LEAVE),
-            (&["webpubsub.joinLeaveGroup.a"], "b", NOTHING),
-            (&["webpubsub.joinLeaveGroup.a"], "a.b", NOTHING),
-            (&["webpubsub.joinLeaveGroup.a"], "A", NOTHING),
-            (&["webpubsub.joinLeaveGroup.a.b"], "a.b", JOIN_LEAVE),
-            (&["webpubsub.sendToGroup.a"], "a", SEND),
-            (&["webpubsub.sendToGroup.a", "webpubsub.joinLeaveGroup.a"], "a", ALL),
-            // Pattern roles are written in the plural.
-            (&["webpubsub.joinLeaveGroups.a.*"], "a.b", JOIN_LEAVE),
-            (&["webpubsub.joinLeaveGroups.a.*"], "a.b.c", NOTHING),
-            (&["webpubsub.joinLeaveGroups.a.*"], "A.b", NOTHING),
-            (&["webpubsub.joinLeaveGroups.a.**"], "a.b.c", JOIN_LEAVE),
-            (&["webpubsub.sendToGroups.a.*"], "a.b", SEND),
-            (&["webpubsub.sendToGroup.a.*"], "a.b", NOTHING),
-            (&["webpubsub.sendToGroup.a.*"], "a.*", SEND),
-            // A pattern beside a literal.
-            (
-                &["webpubsub.sendToGroup.z", "webpubsub.sendToGroup.a", "webpubsub.sendToGroups.b*"],
-                "bc",
-                SEND,
-            ),
-            (&["webpubsub.sendToGroup.z", "webpubsub.sendToGroup.a", "webpubsub.sendToGroups.b*"], "z", SEND),
-            (
-                &["webpubsub.sendToGroup.z", "webpubsub.sendToGroup.a", "webpubsub.sendToGroups.b*"],
-                "c",
-                NOTHING,
-            ),
-            // Unknown, misspelt and incomplete roles.
-            (&["webpubsub.SendToGroup", "sendToGroup", "admin", ""], "a", NOTHING),
-            (&["webpubsub.sendToGroup.", "webpubsub.sendToGroups."], "", NOTHING),
-            (&["webpubsub.sendToGroups"], "a", NOTHING),
-            (&[" webpubsub.sendToGroup"], "a", NOTHING),
-        ];
-        for (roles, group, expected) in cases {
-            assert_eq!(allowed(roles, group), *expected, "{roles:?} on {group:?}");
-        }
-    }
-
-    #[test]
-    fn ignored_roles_are_reported_and_the_others_work() {
-        let roles = [
-            "webpubsub.sendToGroups.******",
-            "webpubsub.sendToGroup.ok",
-            "unknown",
-            r"webpubsub.sendToGroups.a\b",
-            "webpubsub.sendToGroup. ",
-        ];
-        let mut ignored = Vec::new();
-        let permissions = Permissions::from_roles_reporting(roles, |role| ignored.push(role));
-        assert_eq!(ignored, [roles[0], roles[2], roles[3], roles[4]]);
-        assert!(permissions.allows(GroupAction::Send, "ok") && !permissions.allows(GroupAction::Send, "a"));
-    }
-
-    #[test]
-    fn only_the_first_ten_patterns_and_thousand_literals_count() {
-        let roles: Vec<String> = (0..11)
-            .map(|n| format!("webpubsub.sendToGroups.p{n}.*"))
-            .chain((0..1_001).map(|n| format!("webpubsub.sendToGroup.l{n}")))
-            .chain(["webpubsub.joinLeaveGroups.j*".to_owned(), "webpubsub.joinLeaveGroup.k".to_owned()])
-            .collect();
-        let mut ignored = Vec::new();
-        let permissions =
-            Permissions::from_roles_reporting(roles.iter().map(String::as_str), |role| ignored.push(role));
-        assert_eq!(ignored, ["webpubsub.sendToGroups.p10.*", "webpubsub.sendToGroup.l1000"]);
-        for (group, allowed) in [("p9.x", true), ("p10.x", false), ("l999", true), ("l1000", false)] {
-            assert_eq!(permissions.allows(GroupAction::Send, group), allowed, "{group}");
-        }
-        // Each kind of action has its own limits.
-        assert!(permissions.allows(GroupAction::Join, "j1") && permissions.allows(GroupAction::Join, "k"));
-    }
-
-    #[test]
-    fn roles_for_all_groups_cost_no_heap() {
-        assert!(size_of::<Permissions>() <= 16);
-        assert!(Permissions::from_roles(["webpubsub.sendToGroup", "nothing"]).scoped.is_none());
     }
 }
