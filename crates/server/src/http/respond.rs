@@ -13,10 +13,9 @@ pub(crate) fn empty(status: StatusCode) -> Response {
     with_body(status, None, Bytes::new())
 }
 
-/// A sentence for people.
+/// A sentence for people, without a line end: some of them are documented byte for byte.
 pub(super) fn text(status: StatusCode, sentence: impl Into<String>) -> Response {
-    let mut sentence: String = sentence.into();
-    sentence.push('\n');
+    let sentence: String = sentence.into();
     with_body(status, Some(HeaderValue::from_static("text/plain; charset=utf-8")), sentence.into())
 }
 
