@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderMap;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hublet_wire::client::{Payload, json};
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 
 use super::error::RestError;
 
@@ -15,6 +15,10 @@ use super::error::RestError;
 const BODY_BYTES_MAX: usize = 1 << 20;
 /// How long a body may take to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// How much of a body that nobody wants is read.
+const DISCARDED_BYTES_MAX: usize = 4 << 20;
+/// And for how long.
+const DISCARD_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What a body is sent as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +41,7 @@ enum Charset {
 ///
 /// # Errors
 /// An unknown content type, more than 1 MiB, a body that breaks off, or text or JSON that is none.
-pub(super) async fn read(headers: &HeaderMap, body: Incoming) -> Result<Payload, RestError> {
+pub(super) async fn read(headers: &HeaderMap, body: &mut Incoming) -> Result<Payload, RestError> {
     let too_large =
         || RestError::bad_request("Invalid Content-Length header. The body may have 1048576 bytes at most.");
     let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
@@ -52,6 +56,25 @@ pub(super) async fn read(headers: &HeaderMap, body: Incoming) -> Result<Payload,
         Ok(Err(_)) | Err(_) => return Err(RestError::bad_request("The request body broke off.")),
     };
     payload(kind, bytes)
+}
+
+/// Reads what is left of a body within bounds. With bytes unread the connection could only be reset, and a client that
+/// is still writing would see the reset instead of the answer.
+pub(super) async fn discard(headers: &HeaderMap, body: &mut Incoming) {
+    // Whoever waits for a 100 has sent nothing, and would be asked to by reading.
+    if body.is_end_stream() || headers.contains_key(EXPECT) {
+        return;
+    }
+    let reading = async {
+        let mut left = DISCARDED_BYTES_MAX;
+        while left > 0
+            && let Some(Ok(frame)) = body.frame().await
+        {
+            left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len));
+        }
+    };
+    // Out of time is out of bounds, too.
+    let _ = tokio::time::timeout(DISCARD_TIMEOUT, reading).await;
 }
 
 fn kind(headers: &HeaderMap) -> Result<Kind, RestError> {

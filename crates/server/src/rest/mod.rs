@@ -32,8 +32,10 @@ pub(crate) async fn handle(
     hub: &str,
     path: &str,
 ) -> Response {
-    let (request, body) = request.into_parts();
-    match answer(connection, &request, body, hub, path).await {
+    let (request, mut body) = request.into_parts();
+    let answer = answer(connection, &request, &mut body, hub, path).await;
+    content::discard(&request.headers, &mut body).await;
+    match answer {
         Ok(mut response) => {
             add_versions(&mut response);
             response
@@ -49,7 +51,7 @@ fn add_versions(response: &mut Response) {
 async fn answer(
     connection: &Connection,
     request: &Parts,
-    body: Incoming,
+    body: &mut Incoming,
     hub: &str,
     path: &str,
 ) -> Result<Response, RestError> {
