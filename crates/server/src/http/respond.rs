@@ -1,7 +1,7 @@
 //! Responses.
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderValue};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use http::{HeaderMap, StatusCode};
 use http_body_util::Full;
 
@@ -10,7 +10,12 @@ pub(crate) type Response = http::Response<Full<Bytes>>;
 
 /// A response without a body.
 pub(crate) fn empty(status: StatusCode) -> Response {
-    with_body(status, None, Bytes::new())
+    let mut response = with_body(status, None, Bytes::new());
+    if status != StatusCode::NO_CONTENT && !status.is_informational() {
+        // Said to HEAD requests too, as by the original (rest-api.md §1.4).
+        response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+    }
+    response
 }
 
 /// A sentence for people, without a line end: some of them are documented byte for byte.
