@@ -89,6 +89,16 @@ impl Client {
         answer
     }
 
+    /// Expects that the server sends nothing more and ends the connection.
+    ///
+    /// # Panics
+    /// When it sends something, or nothing happens.
+    pub fn expect_end(mut self) {
+        let mut rest = self.received;
+        let ended = self.socket.read_to_end(&mut rest);
+        assert!(ended.is_ok() && rest.is_empty(), "{ended:?}, {}", String::from_utf8_lossy(&rest));
+    }
+
     fn receive(&mut self) {
         let mut buffer = [0; 4096];
         let count = self.socket.read(&mut buffer).expect("an answer in time");
@@ -97,17 +107,47 @@ impl Client {
     }
 }
 
+/// Sends bytes on a connection of their own and reads until the server ends it.
+///
+/// # Panics
+/// When it does not.
+pub fn exchange(server: &Server, bytes: &[u8]) -> String {
+    let mut client = Client::connect(server);
+    client.send(bytes);
+    let mut answer = Vec::new();
+    if let Err(error) = client.socket.read_to_end(&mut answer) {
+        // The server may refuse before everything was sent; that it does nothing is a failure.
+        assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset, "the server keeps the connection");
+    }
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
 /// A request on a connection of its own.
 pub fn request(server: &Server, method: &str, path: &str, headers: &[&str], body: &[u8]) -> Answer {
     Client::connect(server).request(method, path, headers, body)
 }
 
+/// What makes a request a WebSocket handshake.
+pub const UPGRADE: [&str; 4] = [
+    "Upgrade: websocket",
+    "Connection: keep-alive, Upgrade",
+    "Sec-WebSocket-Version: 13",
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+];
+
+/// The answer to a handshake with these header lines besides the usual ones.
+pub fn handshake(server: &Server, path: &str, headers: &[&str]) -> Answer {
+    request(server, "GET", path, &[&UPGRADE, headers].concat(), b"")
+}
+
 /// The header line with a good token for a request.
 pub fn authorization(server: &Server, path: &str) -> String {
-    format!(
-        "Authorization: Bearer {}",
-        server.service().rest_token(&format!("http://{}{path}", server.authority()))
-    )
+    bearer(&server.service().rest_token(&format!("http://{}{path}", server.authority())))
+}
+
+/// The header line with a token.
+pub fn bearer(token: &str) -> String {
+    format!("Authorization: Bearer {token}")
 }
 
 /// A request with a good token.

@@ -2,12 +2,17 @@
 #![allow(clippy::panic, reason = "a helper of tests fails like a test")]
 
 pub mod http;
+pub mod once;
 pub mod program;
 pub mod raw;
 mod server;
+pub mod token;
 pub mod tools;
 
 pub use server::{Server, command, new_folder};
+
+/// The subprotocol of JSON clients.
+pub const JSON: Option<&str> = Some("json.webpubsub.azure.v1");
 
 /// Lets this test process open as many sockets as the system allows.
 pub fn raise_open_files_limit() {

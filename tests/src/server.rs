@@ -86,6 +86,17 @@ impl Server {
         self.connection_string().parse().expect("a valid connection string")
     }
 
+    /// The connection string for the endpoint with TLS.
+    pub fn secure_service(&self) -> ConnectionString {
+        let text = self.facts("connection string").find(|text| text.contains("https://"));
+        text.expect("a TLS endpoint").parse().expect("a valid connection string")
+    }
+
+    /// The authority to trust under TLS.
+    pub fn ca_file(&self) -> PathBuf {
+        self.folder.join("hublet-data/tls/ca.pem")
+    }
+
     /// A client access URL.
     pub fn client_url(&self, hub: &str, user: Option<&str>, roles: &[&str], groups: &[&str]) -> String {
         let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();

@@ -1,30 +1,18 @@
 //! Hostile and broken peers: each gets its documented answer, the process stays up, nobody else notices.
 #![allow(clippy::panic, reason = "a helper of tests fails like a test")]
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::TcpStream;
 
-use hublet_tests::raw::{PATIENCE, RawClient};
-use hublet_tests::{Server, http};
-
-const JSON: Option<&str> = Some("json.webpubsub.azure.v1");
+use hublet_tests::http::exchange;
+use hublet_tests::raw::RawClient;
+use hublet_tests::{JSON, Server, http};
 
 fn good_client(server: &Server) -> RawClient {
     let url = server.client_url("chat", Some("good"), &["webpubsub.sendToGroup"], &["room"]);
     let mut client = RawClient::connect(&url, JSON);
     client.expect_connected();
     client
-}
-
-/// Sends bytes and reads until the server ends the connection.
-fn exchange(server: &Server, bytes: &[u8]) -> String {
-    let mut socket = TcpStream::connect(server.authority()).expect("the server listens");
-    socket.set_read_timeout(Some(PATIENCE)).expect("a socket option");
-    // The server may refuse before everything was sent.
-    let _ = socket.write_all(bytes);
-    let mut answer = Vec::new();
-    let _ = socket.read_to_end(&mut answer);
-    String::from_utf8_lossy(&answer).into_owned()
 }
 
 #[test]

@@ -4,10 +4,9 @@
 #![allow(clippy::panic, reason = "a helper of tests fails like a test")]
 
 use hublet_tests::raw::{Message, RawClient};
-use hublet_tests::{Server, http};
+use hublet_tests::{JSON, Server, http};
 use hublet_wire::ws::{CloseCode, Opcode};
 
-const JSON: Option<&str> = Some("json.webpubsub.azure.v1");
 const ALL_ROLES: &[&str] = &["webpubsub.joinLeaveGroup", "webpubsub.sendToGroup"];
 
 /// A JSON client with all roles, past its `connected` message.
