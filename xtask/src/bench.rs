@@ -35,6 +35,9 @@ const VARIANTS: &[Variant] = &[
     Variant { name: report::HUBLET_JSON, server: Kind::Hublet, fanout: &["--clients=json"] },
 ];
 
+/// As the headings of the report say.
+const FANOUT: &[&str] = &["fanout", "--receivers=1000", "--payload=128", "--windows=1,16,128"];
+
 /// How much is measured.
 struct Plan {
     rounds: usize,
@@ -67,7 +70,7 @@ pub(crate) fn run_bench(root: &Path, quick: bool) -> Result<()> {
         eprintln!("\nxtask: round {round} of {}", plan.rounds);
         for variant in VARIANTS {
             let server = programs.start(variant.server)?;
-            let arguments = [&["fanout"], variant.fanout, plan.timing].concat();
+            let arguments = [FANOUT, variant.fanout, plan.timing].concat();
             measure(&programs, &server, variant.name, &arguments, &mut measured)?;
         }
         for variant in VARIANTS.iter().filter(|variant| variant.name != report::HUBLET_JSON) {

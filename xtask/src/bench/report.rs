@@ -34,14 +34,17 @@ fn series(measured: &[Measured], variant: &str, fixed: &[(&str, &str)], name: &s
     measured.iter().filter(fits).filter_map(|one| one.row.number(name)).collect()
 }
 
-/// How noisy the machine was: without it nobody can judge the numbers.
+/// How noisy the machine was, and whether the load generator was the limit: without it nobody can judge the numbers.
 fn disturbance(measured: &[Measured]) -> String {
-    let others = |one: &Measured| one.row.number("others_busy_percent");
-    let shares: Vec<f64> = measured.iter().filter_map(others).collect();
-    let most = shares.iter().copied().fold(0.0, f64::max);
+    let shares = |name: &str| -> String {
+        let shares: Vec<f64> = measured.iter().filter_map(|one| one.row.number(name)).collect();
+        spread(&shares, whole)
+    };
     format!(
-        "processor time that other programs took during the measurements: median {} %, most {most:.0} % of one core",
-        median(&shares).map_or_else(|| "-".to_owned(), |share| format!("{share:.0}"))
+        "in per cent of one core: server {}, load generator {}, other programs {}",
+        shares("server_busy_percent"),
+        shares("load_busy_percent"),
+        shares("others_busy_percent")
     )
 }
 

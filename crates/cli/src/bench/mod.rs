@@ -54,3 +54,38 @@ pub(crate) fn run(args: Args) -> Result<()> {
         Mode::Rest(args) => rest::run(&args),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Cli {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    #[test]
+    fn command_lines() {
+        for (line, good) in [
+            ("bench idle", true),
+            ("bench idle --connections 5 --group-size 1 --settle 0.5 --pid 1 --json", true),
+            ("bench fanout", true),
+            ("bench fanout --windows 1,16 --clients json --payload 16 --rounds 2", true),
+            ("bench fanout --url ws://localhost:8090/", true),
+            ("bench pairs --in-flight 8 --hub other", true),
+            ("bench connect --concurrency 4 --url ws://localhost/", true),
+            ("bench rest --connections 1", true),
+            ("bench", false),
+            ("bench fanout --windows 0", false),
+            ("bench fanout --receivers 0", false),
+            ("bench fanout --payload 15", false),
+            ("bench rest --hub 1", false),
+            ("bench pairs --url ws://localhost/", false),
+        ] {
+            assert_eq!(Cli::try_parse_from(line.split(' ')).is_ok(), good, "{line}");
+        }
+    }
+}

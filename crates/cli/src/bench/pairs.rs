@@ -11,7 +11,7 @@ use super::open::{Clients, PATIENCE};
 use super::process::Clocks;
 use super::report::{self, Row};
 use super::stamp;
-use super::target::{Profile, ServiceArgs};
+use super::target::{MeasuredArgs, Profile};
 
 /// Connections that are being made at the same time.
 const CONCURRENCY: usize = 32;
@@ -19,7 +19,7 @@ const CONCURRENCY: usize = 32;
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
-    service: ServiceArgs,
+    service: MeasuredArgs,
     /// Groups of two JSON clients
     #[arg(long, default_value_t = 500, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
     pairs: u32,

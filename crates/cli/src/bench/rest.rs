@@ -12,12 +12,12 @@ use super::process::Clocks;
 use super::report::{self, Row};
 use super::socket::Socket;
 use super::stamp;
-use super::target::{Profile, ServiceArgs};
+use super::target::{MeasuredArgs, Profile};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
-    service: ServiceArgs,
+    service: MeasuredArgs,
     /// Connections, each with one request under way, and as many users who are sent to
     #[arg(long, default_value_t = 16, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
     connections: u32,

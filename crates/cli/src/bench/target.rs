@@ -15,7 +15,7 @@ const WEBSOCKET_KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 
 /// A Web PubSub service.
 #[derive(Debug, clap::Args)]
-pub(super) struct ServiceArgs {
+pub(super) struct MeasuredArgs {
     #[command(flatten)]
     service: service::ServiceArgs,
 
@@ -28,7 +28,7 @@ pub(super) struct ServiceArgs {
     pid: Option<u32>,
 }
 
-impl ServiceArgs {
+impl MeasuredArgs {
     pub(super) fn connection_string(&self) -> Result<ConnectionString> {
         Ok(self.service.connection_string()?)
     }
@@ -53,7 +53,7 @@ impl ServiceArgs {
 #[derive(Debug, clap::Args)]
 pub(super) struct TargetArgs {
     #[command(flatten)]
-    pub(super) service: ServiceArgs,
+    pub(super) service: MeasuredArgs,
     /// Measure this WebSocket server instead (ws://…): it sends each text message to all other clients and drops
     /// binary ones
     #[arg(long, help_heading = "Service")]
