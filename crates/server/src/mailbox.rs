@@ -26,10 +26,16 @@ pub(crate) enum Letter {
     Abandon(ConnId),
 }
 
+#[derive(Default)]
+struct Letters {
+    waiting: Vec<Letter>,
+    is_closed: bool,
+}
+
 /// The inbox of one shard. Letters of one sender keep their order.
 #[derive(Default)]
 pub(crate) struct Mailbox {
-    letters: Mutex<Vec<Letter>>,
+    letters: Mutex<Letters>,
     waiting_bytes: AtomicUsize,
     ready: Mutex<Vec<Slot>>,
     wake: Notify,
@@ -42,12 +48,16 @@ impl std::fmt::Debug for Mailbox {
 }
 
 impl Mailbox {
-    /// Appends a letter that carries `payload_bytes`.
+    /// Appends a letter that carries `payload_bytes`. A closed mailbox drops it: whoever waits for an answer learns
+    /// that there is none.
     pub(crate) fn push(&self, letter: Letter, payload_bytes: usize) {
-        self.waiting_bytes.fetch_add(payload_bytes + LETTER_BYTES, Ordering::Relaxed);
         let mut letters = self.letters.lock().unwrap_or_else(PoisonError::into_inner);
-        letters.push(letter);
-        let was_empty = letters.len() == 1;
+        if letters.is_closed {
+            return;
+        }
+        self.waiting_bytes.fetch_add(payload_bytes + LETTER_BYTES, Ordering::Relaxed);
+        letters.waiting.push(letter);
+        let was_empty = letters.waiting.len() == 1;
         drop(letters);
         if was_empty {
             self.wake.notify_one();
@@ -57,8 +67,16 @@ impl Mailbox {
     /// Takes all letters into `into`, which must be empty. Returns whether the mailbox was congested before.
     pub(crate) fn take(&self, into: &mut Vec<Letter>) -> bool {
         let mut letters = self.letters.lock().unwrap_or_else(PoisonError::into_inner);
-        std::mem::swap(&mut *letters, into);
+        std::mem::swap(&mut letters.waiting, into);
         self.waiting_bytes.swap(0, Ordering::Relaxed) > HIGH_WATER_BYTES
+    }
+
+    /// Drops what waits and all that is still sent: the shard has ended.
+    pub(crate) fn close(&self) {
+        let mut letters = self.letters.lock().unwrap_or_else(PoisonError::into_inner);
+        letters.is_closed = true;
+        letters.waiting.clear();
+        self.waiting_bytes.store(0, Ordering::Relaxed);
     }
 
     /// Whether publishers should hold back.

@@ -71,6 +71,8 @@ impl ShardLoop {
             let writes_left = self.flush_dirty();
             self.carry_out_effects();
             if self.node.is_stopping() && self.shard.connections() == 0 {
+                // Requests that are still being answered must not wait for this shard.
+                self.mailbox.close();
                 return;
             }
             if reads_left || writes_left {
