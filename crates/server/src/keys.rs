@@ -116,7 +116,7 @@ fn fits_connection_string(text: &str) -> bool {
     text.trim() == text && !text.contains(|c: char| c == ';' || c.is_control())
 }
 
-/// The keys in the data folder, made on the first call.
+/// The keys in the data folder. Without any a pair is made, and not yet written: [`store`] does that.
 pub(crate) fn stored(data: &Path) -> Result<(AccessKeys, KeySource), ConfigError> {
     let file = data.join(FILE);
     let failed = |what: &str, error: &dyn fmt::Display| {
@@ -136,12 +136,25 @@ pub(crate) fn stored(data: &Path) -> Result<(AccessKeys, KeySource), ConfigError
             Ok((AccessKeys::new(&texts).map_err(|error| failed("used", &error))?, KeySource::Stored))
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let texts = [generate()?, generate()?];
-            write_private(data, &file, &texts.join("\n")).map_err(|error| failed("written", &error))?;
-            Ok((AccessKeys::new(&texts)?, KeySource::Generated))
+            Ok((AccessKeys::new(&[generate()?, generate()?])?, KeySource::Generated))
         }
         Err(error) => Err(failed("read", &error)),
     }
+}
+
+/// Writes keys that were made to the data folder.
+///
+/// # Errors
+/// The operating system's, with the path in front.
+pub(crate) fn store(data: &Path, keys: &AccessKeys) -> io::Result<()> {
+    let file = data.join(FILE);
+    let text = keys.texts().collect::<Vec<_>>().join("\n");
+    write_private(data, &file, &text).map_err(|error| {
+        io::Error::new(
+            error.kind(),
+            format!("{}: the access keys cannot be written: {error}", file.display()),
+        )
+    })
 }
 
 /// 32 random bytes as 64 hexadecimal digits.
@@ -215,6 +228,10 @@ mod tests {
         let _ = fs::remove_dir_all(&folder);
         let (made, source) = stored(&folder).unwrap();
         assert_eq!((source, made.texts().count()), (KeySource::Generated, 2));
+        assert!(!folder.exists(), "who only asks changes nothing");
+        store(&folder, &made).unwrap();
+        let error = store(&folder, &made).unwrap_err().to_string();
+        assert!(error.contains("access-keys: ") && !error.contains(made.primary()), "{error}");
         let mode = fs::metadata(folder.join(FILE)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         let (again, source) = stored(&folder).unwrap();

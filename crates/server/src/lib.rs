@@ -27,7 +27,7 @@ use hublet_hub::{Limits, Shard};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-use crate::config::Config;
+use crate::config::{Config, KeySource};
 use crate::http::HttpContext;
 use crate::node::Node;
 use crate::shard_loop::ShardLoop;
@@ -61,7 +61,8 @@ impl Server {
     /// Binds all listeners and starts one thread per shard. Connections are accepted when it returns.
     ///
     /// # Errors
-    /// A listener cannot be bound, the certificate cannot be read or made, or a thread cannot be started.
+    /// A listener cannot be bound, the certificate cannot be read or made, new access keys cannot be written, or a thread
+    /// cannot be started.
     pub fn start(config: &Arc<Config>) -> io::Result<Self> {
         let shards = config.shards;
         let node = Node::new(shards);
@@ -80,6 +81,10 @@ impl Server {
         if let Some(listeners) = &config.tls {
             let acceptor = tls::acceptor(&listeners.settings, &config.data, &certificate_hosts(config))?;
             listen_on(&listeners.listen, listeners.listens_by_default, Some(&acceptor))?;
+        }
+        // Not before: keys of a start that fails would never be shown.
+        if config.key_source == KeySource::Generated {
+            keys::store(&config.data, &config.keys)?;
         }
         let mut threads = Vec::new();
         for (index, listeners) in by_shard.into_iter().enumerate() {

@@ -91,7 +91,7 @@ pub enum KeySource {
     Configured,
     /// The data folder.
     Stored,
-    /// Made just now and written to the data folder; to be shown once.
+    /// Made just now; written to the data folder when the service starts, and to be shown then, once.
     Generated,
 }
 

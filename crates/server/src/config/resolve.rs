@@ -21,8 +21,8 @@ const DEFAULT_LOG: &str = "info";
 const KEEP_ALIVE_S: std::ops::RangeInclusive<u32> = 1..=120;
 
 impl Config {
-    /// Completes and checks settings. In production mode without configured keys it reads the stored ones, or makes
-    /// and stores a pair.
+    /// Completes and checks settings. In production mode without configured keys it reads the stored ones, or makes a
+    /// pair, which [`crate::Server::start`] stores.
     ///
     /// # Errors
     /// A value that cannot be meant, or keys that cannot be read or stored.
