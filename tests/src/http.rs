@@ -35,10 +35,14 @@ pub struct Client {
 impl Client {
     /// Connects.
     pub fn connect(server: &Server) -> Self {
-        let socket = TcpStream::connect(server.authority()).expect("the server listens");
+        Self::connect_to(server.authority())
+    }
+
+    fn connect_to(authority: &str) -> Self {
+        let socket = TcpStream::connect(authority).expect("the server listens");
         socket.set_read_timeout(Some(PATIENCE)).expect("a socket option");
         socket.set_nodelay(true).expect("a socket option");
-        Self { socket, authority: server.authority().to_owned(), received: Vec::new() }
+        Self { socket, authority: authority.to_owned(), received: Vec::new() }
     }
 
     /// Sends a request with these header lines, `Host` and `Content-Length` added, and reads the answer.
@@ -112,7 +116,15 @@ impl Client {
 /// # Panics
 /// When it does not.
 pub fn exchange(server: &Server, bytes: &[u8]) -> String {
-    let mut client = Client::connect(server);
+    exchange_at(server.authority(), bytes)
+}
+
+/// As [`exchange`], at any address.
+///
+/// # Panics
+/// When the server keeps the connection.
+pub fn exchange_at(authority: &str, bytes: &[u8]) -> String {
+    let mut client = Client::connect_to(authority);
     client.send(bytes);
     let mut answer = Vec::new();
     if let Err(error) = client.socket.read_to_end(&mut answer) {

@@ -123,7 +123,8 @@ impl Server {
     /// Sends a signal.
     pub fn signal(&self, signal: Signal) {
         let pid = Pid::from_child(&self.child);
-        kill_process(pid, signal).expect("the process lives");
+        // A process that has ended is still there until it is waited for.
+        kill_process(pid, signal).expect("a process that nobody has waited for");
     }
 
     /// Waits until the process ends by itself.
@@ -149,6 +150,13 @@ impl Server {
         drop(ended);
         watchdog.join().expect("the watchdog ends");
         status.code().map(|_| status)
+    }
+
+    /// Stops the service and returns its folder, for another one to start in.
+    pub fn stop_and_take_folder(mut self) -> PathBuf {
+        self.signal(Signal::TERM);
+        self.wait();
+        std::mem::take(&mut self.folder)
     }
 
     /// Stops the service and returns everything it logged.

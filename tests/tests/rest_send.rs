@@ -218,6 +218,12 @@ fn a_body_may_come_in_chunks() {
     assert_eq!(polite.answer("POST").status, 202);
     both.json.expect_text(&from_server("text", r#""ok""#));
     both.simple.expect_text("ok");
+    // And one that is refused is not.
+    let mut refused = Client::connect(&both.server);
+    let head = head("Expect: 100-continue\r\n").replace("Bearer ", "Bearer x");
+    refused.send(head.as_bytes());
+    assert_eq!(refused.answer("POST").status, 401);
+    refused.expect_end();
     both.expect_nothing();
 }
 
