@@ -62,8 +62,8 @@ fn fanout(measured: &[Measured]) -> String {
     let mut text = String::from(
         "## Fan-out to 1,000 receivers, 128 bytes, one core\n\n\
          Median of all rounds, and the range.\n\n\
-         | server | messages outstanding | deliveries/s | µs of CPU per delivery | latency p50 | p99 |\n\
-         | --- | ---: | ---: | ---: | ---: | ---: |\n",
+         | server | messages outstanding | deliveries/s | µs of CPU per delivery | latency p50 | p99 | busy |\n\
+         | --- | ---: | ---: | ---: | ---: | ---: | ---: |\n",
     );
     for variant in ORDER {
         for window in windows(measured) {
@@ -71,11 +71,12 @@ fn fanout(measured: &[Measured]) -> String {
             let of = |name| series(measured, variant, &fixed, name);
             let _ = writeln!(
                 text,
-                "| {variant} | {window} | {} | {} | {} | {} |",
+                "| {variant} | {window} | {} | {} | {} | {} | {} |",
                 spread(&of("deliveries_per_s"), short),
                 spread(&of("cpu_us_per_delivery"), fine),
                 spread(&of("p50_us"), time),
                 spread(&of("p99_us"), time),
+                busy(&of("server_busy_percent"), &of("load_busy_percent")),
             );
         }
     }
@@ -129,19 +130,20 @@ fn connect(measured: &[Measured]) -> String {
     let mut text = String::from(
         "## New connections\n\n\
          hublet also checks a token and says `connected`; the others do only the handshake.\n\n\
-         | server | connections/s | µs of CPU per connection | latency p50 | p99 |\n\
-         | --- | ---: | ---: | ---: | ---: |\n",
+         | server | connections/s | µs of CPU per connection | latency p50 | p99 | busy |\n\
+         | --- | ---: | ---: | ---: | ---: | ---: |\n",
     );
     for variant in ORDER {
         let of = |name| series(measured, variant, &[("mode", "connect")], name);
         if !of("connections").is_empty() {
             let _ = writeln!(
                 text,
-                "| {variant} | {} | {} | {} | {} |",
+                "| {variant} | {} | {} | {} | {} | {} |",
                 spread(&of("connections_per_s"), short),
                 spread(&of("cpu_us_per_connection"), fine),
                 spread(&of("p50_us"), time),
                 spread(&of("p99_us"), time),
+                busy(&of("server_busy_percent"), &of("load_busy_percent")),
             );
         }
     }
@@ -153,17 +155,19 @@ fn connect(measured: &[Measured]) -> String {
 fn alone(measured: &[Measured]) -> String {
     let mut text = String::from(
         "## Small groups and REST, hublet\n\n\
-         | what | per second | µs of CPU each | latency p50 | p99 |\n| --- | ---: | ---: | ---: | ---: |\n",
+         | what | per second | µs of CPU each | latency p50 | p99 | busy |\n\
+         | --- | ---: | ---: | ---: | ---: | ---: |\n",
     );
     let mut line = |what: &str, fixed: &[(&str, &str)], rate: &str, cost: &str| {
         let of = |name| series(measured, HUBLET, fixed, name);
         let _ = writeln!(
             text,
-            "| {what} | {} | {} | {} | {} |",
+            "| {what} | {} | {} | {} | {} | {} |",
             spread(&of(rate), short),
             spread(&of(cost), fine),
             spread(&of("p50_us"), time),
             spread(&of("p99_us"), time),
+            busy(&of("server_busy_percent"), &of("load_busy_percent")),
         );
     };
     for in_flight in ["1", "8"] {
@@ -174,6 +178,12 @@ fn alone(measured: &[Measured]) -> String {
     let fixed = [("mode", "rest")];
     line("REST sends to one user", &fixed, "requests_per_s", "cpu_us_per_request");
     text
+}
+
+/// How busy the cores of the server and of the load generator were: whichever is at its limit sets the rate.
+fn busy(server: &[f64], load: &[f64]) -> String {
+    let share = |shares| median(shares).map_or_else(|| "-".to_owned(), whole);
+    format!("{} %, load {} %", share(server), share(load))
 }
 
 fn median(values: &[f64]) -> Option<f64> {
@@ -251,13 +261,15 @@ mod tests {
 
     #[test]
     fn a_report() {
-        let fanout = |variant, round, rate, cost| Measured {
+        let fanout = |variant, round, rate, cost| {
+            Measured {
             variant,
             row: Row::parse(&format!(
                 r#"{{"mode":"fanout","round":{round},"window":16,"deliveries_per_s":{rate},
-                "cpu_us_per_delivery":{cost},"p50_us":100.0,"p99_us":200.0,"others_busy_percent":3.0}}"#
+                "cpu_us_per_delivery":{cost},"p50_us":100.0,"p99_us":200.0,"server_busy_percent":99.0,"load_busy_percent":40.0}}"#
             ))
             .unwrap(),
+        }
         };
         let idle = Measured {
             variant: HUBLET,
@@ -277,7 +289,7 @@ mod tests {
         let text = markdown(&measured, &["processor: x".to_owned()]);
         for line in [
             "* processor: x",
-            "| hublet | 16 | 700 k (600 k to 800 k) | 1.2 (1.0 to 1.5) | 100 µs | 200 µs |",
+            "| hublet | 16 | 700 k (600 k to 800 k) | 1.2 (1.0 to 1.5) | 100 µs | 200 µs | 99 %, load 40 % |",
             "| 16 | Node.js ws | 15.0 (10.0 to 20.0) | 15.0 (10.0 to 20.0) |",
             "| 16 | tokio-tungstenite | - | - |",
             "| hublet | 10,000 | 1,942 | 1,950 |",
