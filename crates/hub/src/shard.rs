@@ -111,14 +111,14 @@ impl Shard {
     /// Registers a client and queues its `connected` message (client-protocols.md §1.14). From now on messages are
     /// queued for it, whether or not its socket is there already.
     ///
-    /// `nonce` is the random part of the connection id. All effects must have been carried out before: the slot may
+    /// `nonce` is what the random part of the connection id is made of. All effects must have been carried out before: the slot may
     /// be one that was just given up.
     pub fn accept(&mut self, accept: Accept, nonce: [u8; 11], now: Millis) -> ConnId {
         self.settle();
         let Accept { hub: hub_name, user, permissions, groups, protocol } = accept;
         let slot = position(self.conns.vacant_key());
         let shard = u8::try_from(self.index).unwrap_or(u8::MAX);
-        let id = ConnId { nonce, shard, slot, node: self.node };
+        let id = ConnId { nonce: ConnId::nonce(nonce), shard, slot, node: self.node };
         let (hub, first) = self.hubs.key_or_insert(&hub_name);
         if first {
             self.directory.enter_hub(&hub_name, self.index);

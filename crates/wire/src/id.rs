@@ -31,6 +31,15 @@ pub struct ConnId {
 pub struct InvalidConnId;
 
 impl ConnId {
+    /// The random part of a new id. Its text does not begin with `-`, which command lines take for an option.
+    pub fn nonce(mut random: [u8; 11]) -> [u8; 11] {
+        // The first six bits are the first character, and 62 is `-`.
+        if random[0] >> 2 == 62 {
+            random[0] &= 0x7f;
+        }
+        random
+    }
+
     fn mask(nonce: &[u8; 11]) -> [u8; 5] {
         // FNV-1a: the mask hides structure from the eye, it is not a secret.
         let hash = nonce
@@ -95,6 +104,16 @@ impl FromStr for ConnId {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn no_new_id_begins_with_a_hyphen() {
+        for first in 0..=u8::MAX {
+            let mut random = [7; 11];
+            random[0] = first;
+            let id = ConnId { nonce: ConnId::nonce(random), shard: 0, slot: 0, node: 1 };
+            assert!(!id.to_string().starts_with('-'), "{id}");
+        }
+    }
 
     proptest! {
         #[test]
