@@ -23,5 +23,7 @@ pub(super) fn start(filter: EnvFilter) {
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal())
         .with_target(false)
+        // It would report a log that cannot be written with `eprintln!`, which then panics: nobody could connect any more.
+        .log_internal_errors(false)
         .init();
 }
