@@ -1,9 +1,11 @@
 //! How the service starts: what it prints, where its settings come from, its access keys, and what keeps it from
 //! starting.
 
+use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::Stdio;
 
 use hublet_client::ConnectionString;
 use hublet_tests::once::{self, Ended};
@@ -11,6 +13,7 @@ use hublet_tests::program::Program;
 use hublet_tests::raw::RawClient;
 use hublet_tests::token::{DEVELOPMENT_KEY, OTHER_KEY, OWN_KEY, now_s, signed};
 use hublet_tests::{JSON, Server, command, http, new_folder};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
 const LOOPBACK: [&str; 2] = ["--listen", "127.0.0.1:0"];
@@ -276,4 +279,27 @@ fn keys_are_never_shown_by_check_config() {
     assert_eq!(http::request(&server, "HEAD", path, &[&http::bearer(&token)], b"").status, 404);
     let log = server.stop_and_take_log();
     assert!(!log.is_empty() && !log.contains(OWN_KEY) && !log.contains(OTHER_KEY));
+}
+
+#[test]
+fn a_service_whose_log_nobody_reads_goes_on() {
+    let folder = new_folder();
+    let mut child = command(&folder)
+        .args([&LOOPBACK[..], &["--log", "trace"]].concat())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary");
+    drop(child.stderr.take());
+    let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines().map_while(Result::ok);
+    let url = lines.find_map(|line| line.strip_prefix("client access URL  ").map(str::to_owned));
+    drop(lines);
+    let mut client = RawClient::connect(&url.expect("a URL"), JSON);
+    client.expect_connected();
+    client.expect_silence();
+    kill_process(Pid::from_child(&child), Signal::TERM).expect("a process that nobody has waited for");
+    client.next_text();
+    client.expect_close(1012, "Service reloading, reconnect");
+    assert_eq!(child.wait().expect("a process to wait for").code(), Some(0));
+    std::fs::remove_dir_all(folder).expect("the folder of the test");
 }
