@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 
 use crate::Server;
-use crate::raw::PATIENCE;
+use crate::raw::{self, PATIENCE};
 
 /// A response.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,7 +105,7 @@ impl Client {
 
     fn receive(&mut self) {
         let mut buffer = [0; 4096];
-        let count = self.socket.read(&mut buffer).expect("an answer in time");
+        let count = raw::receive(&mut self.socket, &mut buffer).expect("an answer in time");
         assert!(count > 0, "the server ended the connection: {}", String::from_utf8_lossy(&self.received));
         self.received.extend_from_slice(&buffer[..count]);
     }

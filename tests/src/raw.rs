@@ -1,6 +1,6 @@
 //! A blocking WebSocket client that can also misbehave: every byte it sends is the test's choice.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
@@ -81,7 +81,7 @@ impl RawClient {
                 break at + 4;
             }
             let mut buffer = [0; 4096];
-            let count = socket.read(&mut buffer).expect("an answer in time");
+            let count = receive(&mut socket, &mut buffer).expect("an answer in time");
             if count == 0 {
                 return Err(String::from_utf8_lossy(&received).into_owned());
             }
@@ -143,10 +143,10 @@ impl RawClient {
                 Some(message) => return message,
                 None => {
                     let mut buffer = vec![0; 64 << 10];
-                    match self.socket.read(&mut buffer) {
+                    match receive(&mut self.socket, &mut buffer) {
                         Ok(0) => return Message::Ended,
                         Ok(count) => self.pending.extend_from_slice(&buffer[..count]),
-                        Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => {
+                        Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {
                             return Message::Ended;
                         }
                         Err(error) => panic!("nothing came: {error}"),
@@ -179,7 +179,7 @@ impl RawClient {
     fn take(&mut self, count: usize) -> Vec<u8> {
         while self.pending.len() < count {
             let mut buffer = vec![0; 64 << 10];
-            let got = self.socket.read(&mut buffer).expect("the rest of a frame");
+            let got = receive(&mut self.socket, &mut buffer).expect("the rest of a frame");
             assert!(got > 0, "the server ended TCP within a frame");
             self.pending.extend_from_slice(&buffer[..got]);
         }
@@ -236,6 +236,16 @@ impl RawClient {
     /// The socket itself.
     pub fn socket(&self) -> &TcpStream {
         &self.socket
+    }
+}
+
+/// Reads; a signal may interrupt a read that has a time limit, which is no reason to fail.
+pub(crate) fn receive(socket: &mut TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match socket.read(buffer) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            outcome => return outcome,
+        }
     }
 }
 
