@@ -9,7 +9,7 @@ mod server;
 pub mod token;
 pub mod tools;
 
-pub use server::{Server, command, new_folder};
+pub use server::{Folder, Server, command, new_folder};
 
 /// The subprotocol of JSON clients.
 pub const JSON: Option<&str> = Some("json.webpubsub.azure.v1");

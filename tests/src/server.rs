@@ -19,7 +19,7 @@ const SHOWN: usize = 40;
 #[derive(Debug)]
 pub struct Server {
     child: Child,
-    folder: PathBuf,
+    folder: Folder,
     banner: Vec<(String, String)>,
     log: Arc<Mutex<String>>,
     log_reader: Option<JoinHandle<()>>,
@@ -40,7 +40,7 @@ impl Server {
     ///
     /// # Panics
     /// When it does not come up; the message has its log.
-    pub fn start_in(folder: PathBuf, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+    pub fn start_in(folder: Folder, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         let mut child = command(&folder)
             .args(arguments)
             .envs(environment.iter().copied())
@@ -153,7 +153,7 @@ impl Server {
     }
 
     /// Stops the service and returns its folder, for another one to start in.
-    pub fn stop_and_take_folder(mut self) -> PathBuf {
+    pub fn stop_and_take_folder(mut self) -> Folder {
         self.signal(Signal::TERM);
         self.wait();
         std::mem::take(&mut self.folder)
@@ -172,7 +172,6 @@ impl Drop for Server {
         // Both fail when it has ended already, which is fine.
         let _ = self.child.kill();
         let _ = self.child.wait();
-        let _ = std::fs::remove_dir_all(&self.folder);
         if std::thread::panicking() {
             let log = self.log();
             let lines: Vec<&str> = log.lines().collect();
@@ -202,14 +201,36 @@ pub fn command(folder: &Path) -> Command {
     command
 }
 
-/// A new folder that belongs to one test.
-pub fn new_folder() -> PathBuf {
+/// A folder that belongs to one test and goes with it.
+#[derive(Debug, Default)]
+pub struct Folder(PathBuf);
+
+/// A new folder.
+///
+/// # Panics
+/// When it cannot be made.
+pub fn new_folder() -> Folder {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
     let folder = std::env::temp_dir().join(format!("hublet-test-{}-{number}", std::process::id()));
     let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(&folder).expect("a temporary folder");
-    folder
+    Folder(folder)
+}
+
+impl std::ops::Deref for Folder {
+    type Target = Path;
+
+    fn deref(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // A program that is still being killed may write to it; then it stays.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
 }
 
 /// The binary lies two folders above the test programs.

@@ -12,7 +12,7 @@ use hublet_tests::once::{self, Ended};
 use hublet_tests::program::Program;
 use hublet_tests::raw::RawClient;
 use hublet_tests::token::{DEVELOPMENT_KEY, OTHER_KEY, OWN_KEY, now_s, signed};
-use hublet_tests::{JSON, Server, command, http, new_folder};
+use hublet_tests::{Folder, JSON, Server, command, http, new_folder};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
@@ -24,7 +24,7 @@ fn run(folder: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Ended
 }
 
 /// A folder with this `hublet.toml`.
-fn folder_with(file: &str) -> std::path::PathBuf {
+fn folder_with(file: &str) -> Folder {
     let folder = new_folder();
     std::fs::write(folder.join("hublet.toml"), file).expect("a file in a new folder");
     folder
@@ -301,5 +301,4 @@ fn a_service_whose_log_nobody_reads_goes_on() {
     client.next_text();
     client.expect_close(1012, "Service reloading, reconnect");
     assert_eq!(child.wait().expect("a process to wait for").code(), Some(0));
-    std::fs::remove_dir_all(folder).expect("the folder of the test");
 }
