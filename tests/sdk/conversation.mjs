@@ -171,11 +171,11 @@ const steps = {
     const eve = await Client.start({ userId: "eve", roles: ["webpubsub.joinLeaveGroup.open", "webpubsub.sendToGroup.op*n"] });
     await eve.sdk.joinGroup("open");
     for (const [attempt, verb] of [
-      [eve.sdk.joinGroup("secret"), "join"],
-      [eve.sdk.leaveGroup("secret"), "leave"],
-      [eve.sdk.sendToGroup("secret", "hello", "text"), "send to"],
+      [() => eve.sdk.joinGroup("secret"), "join"],
+      [() => eve.sdk.leaveGroup("secret"), "leave"],
+      [() => eve.sdk.sendToGroup("secret", "hello", "text"), "send to"],
     ]) {
-      const error = await rejection(attempt);
+      const error = await rejection(attempt());
       assert.ok(error instanceof SendMessageError, String(error));
       assert.equal(error.errorDetail.name, "Forbidden");
       assert.equal(error.errorDetail.message, `The client does not have permission to ${verb} group 'secret'.`);
@@ -203,8 +203,12 @@ const steps = {
       allowInsecureConnection: true,
       retryOptions: { maxRetries: 0 },
     });
-    for (const attempt of [stranger.sendToAll("x", text), stranger.userExists("ann"), stranger.closeAllConnections()]) {
-      const error = await rejection(attempt);
+    for (const attempt of [
+      () => stranger.sendToAll("x", text),
+      () => stranger.userExists("ann"),
+      () => stranger.closeAllConnections(),
+    ]) {
+      const error = await rejection(attempt());
       assert.equal(error.name, "RestError", String(error));
       assert.equal(error.statusCode, 401);
     }

@@ -261,6 +261,19 @@ fn an_option_wins_over_a_variable_and_a_variable_over_the_file() {
 }
 
 #[test]
+fn what_the_file_turns_on_can_be_turned_off() {
+    let folder = folder_with("production = true\n[tls]\n");
+    let shown = |arguments: &[&str], variables: &[(&str, &str)]| {
+        let ended = run(&folder, &[&["check-config"], arguments].concat(), variables);
+        assert_eq!(ended.code, Some(0), "{}", ended.error);
+        (ended.out.contains("production = true"), ended.out.contains("[tls]"))
+    };
+    assert_eq!(shown(&[], &[]), (true, true));
+    assert_eq!(shown(&[], &[("HUBLET_PRODUCTION", "false"), ("HUBLET_TLS", "0")]), (false, false));
+    assert_eq!(shown(&["--production=false", "--tls"], &[("HUBLET_TLS", "off")]), (false, true));
+}
+
+#[test]
 fn keys_are_never_shown_by_check_config() {
     let folder = folder_with(&format!(
         "listen = [\"0.0.0.0:0\"]\n[auth]\naccess_keys = [{OWN_KEY:?}, {OTHER_KEY:?}]\n"

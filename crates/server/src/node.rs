@@ -17,6 +17,15 @@ use crate::stream::Stream;
 #[error("The service is overloaded. Try again in a moment.")]
 pub(crate) struct Overloaded;
 
+/// Why a client was not registered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NotAccepted {
+    /// There are as many as there may be.
+    Full,
+    /// The service is stopping.
+    Stopping,
+}
+
 /// All shards of this process.
 #[derive(Debug, Clone)]
 pub(crate) struct Node(Arc<Inner>);
@@ -92,19 +101,23 @@ impl Node {
 
     /// Registers a client on a shard. When it returns, messages for the client are kept until its socket is attached.
     ///
-    /// `None`: the service is stopping.
-    pub(crate) async fn accept(&self, shard: usize, accept: Accept) -> Option<Reservation> {
-        let mailbox = Arc::clone(self.0.mailboxes.get(shard)?);
+    /// # Errors
+    /// There are `connections_max` clients already, or the service is stopping.
+    pub(crate) async fn accept(
+        &self,
+        shard: usize,
+        accept: Accept,
+        connections_max: usize,
+    ) -> Result<Reservation, NotAccepted> {
+        let mailbox = Arc::clone(self.0.mailboxes.get(shard).ok_or(NotAccepted::Stopping)?);
+        if self.0.connections.fetch_add(1, Ordering::Relaxed) >= connections_max {
+            self.detached();
+            return Err(NotAccepted::Full);
+        }
         let (answer, id) = oneshot::channel();
-        self.0.connections.fetch_add(1, Ordering::Relaxed);
         mailbox.push(Letter::Accept(Box::new(accept), answer), 0);
-        let id = id.await.ok()?;
-        Some(Reservation { mailbox, id: Some(id) })
-    }
-
-    /// Connections of this node.
-    pub(crate) fn connection_count(&self) -> usize {
-        self.0.connections.load(Ordering::Relaxed)
+        let id = id.await.map_err(|_| NotAccepted::Stopping)?;
+        Ok(Reservation { mailbox, id: Some(id) })
     }
 
     /// Whether a stop has begun: no new connections are accepted.

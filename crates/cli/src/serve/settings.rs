@@ -3,8 +3,8 @@
 
 use std::path::PathBuf;
 
+use clap::Args as ClapArgs;
 use clap::builder::BoolishValueParser;
-use clap::{ArgAction, Args as ClapArgs};
 use hublet_server::config::{AuthSettings, Config, LimitSettings, Settings, TlsListenSettings};
 
 use super::CONFIG_HINT;
@@ -22,8 +22,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE", env = "HUBLET_CONFIG")]
     config: Option<PathBuf>,
     /// Refuse the well-known development key even on loopback
-    #[arg(long, env = "HUBLET_PRODUCTION", action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
-    production: bool,
+    #[arg(long, value_name = "BOOL", env = "HUBLET_PRODUCTION", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = BoolishValueParser::new())]
+    production: Option<bool>,
     /// Address without TLS, several with commas or by repeating; default: 127.0.0.1:8080 and [::1]:8080
     #[arg(long, value_name = "ADDRESS", env = "HUBLET_LISTEN", value_delimiter = ',')]
     listen: Vec<String>,
@@ -42,8 +42,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NUMBER", env = "HUBLET_SHARDS")]
     shards: Option<usize>,
     /// Speak TLS too, with a certificate of a local authority unless --tls-cert is given
-    #[arg(long, env = "HUBLET_TLS", action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
-    tls: bool,
+    #[arg(long, value_name = "BOOL", env = "HUBLET_TLS", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = BoolishValueParser::new())]
+    tls: Option<bool>,
     /// Address with TLS; default: 127.0.0.1:8443 and [::1]:8443
     #[arg(long, value_name = "ADDRESS", env = "HUBLET_TLS_LISTEN", value_delimiter = ',')]
     tls_listen: Vec<String>,
@@ -91,20 +91,25 @@ impl Args {
             Some(file) => Some(file.clone()),
             None => Some(PathBuf::from(DEFAULT_FILE)).filter(|file| file.is_file()),
         };
-        let lower = match &file {
+        let mut lower = match &file {
             Some(file) => Settings::from_file(file).map_err(|error| wrong(&error))?,
             None => Settings::default(),
         };
+        if self.tls == Some(false) {
+            lower.tls = None;
+        }
         let keys = std::env::var(ACCESS_KEYS_VARIABLE).ok().filter(|keys| !keys.is_empty());
         Ok(Layered(self.upper(keys.as_deref()).or(lower)))
     }
 
     fn upper(&self, access_keys: Option<&str>) -> Settings {
         let list = |texts: &[String]| (!texts.is_empty()).then(|| texts.to_vec());
-        let has_tls =
-            self.tls || !self.tls_listen.is_empty() || self.tls_cert.is_some() || self.tls_key.is_some();
+        let has_tls = self.tls == Some(true)
+            || !self.tls_listen.is_empty()
+            || self.tls_cert.is_some()
+            || self.tls_key.is_some();
         Settings {
-            production: self.production.then_some(true),
+            production: self.production,
             listen: list(&self.listen),
             public_endpoints: list(&self.public_endpoints),
             data: self.data.clone(),

@@ -20,6 +20,7 @@ use super::auth::{self, Denied};
 use super::respond::{self, Response, header};
 use super::router::decode;
 use super::{Connection, HttpContext};
+use crate::node::NotAccepted;
 
 /// The WebSocket version of RFC 6455.
 const VERSION: &str = "13";
@@ -47,7 +48,15 @@ pub(super) async fn handshake(
         Ok(admitted) => admitted,
         Err(refusal) => return *refusal,
     };
-    let Some(reservation) = context.node.accept(context.shard, accept).await else { return *stopping() };
+    let connections_max = context.config.limits.connections_max;
+    let reservation = match context.node.accept(context.shard, accept, connections_max).await {
+        Ok(reservation) => reservation,
+        Err(NotAccepted::Stopping) => return *stopping(),
+        Err(NotAccepted::Full) => {
+            tracing::warn!("limits.connections_max is reached: a client was refused");
+            return *retry_later(StatusCode::TOO_MANY_REQUESTS, "Connection count reaches limit");
+        }
+    };
     connection.upgrade(on_upgrade, reservation);
     let mut response = respond::empty(StatusCode::SWITCHING_PROTOCOLS);
     let headers = response.headers_mut();
@@ -73,10 +82,6 @@ fn admit(context: &HttpContext, request: &Parts, path_hub: Option<&str>) -> Resu
     }
     let mode = raw::simple_mode(request.uri.query())
         .map_err(|invalid| refuse(StatusCode::BAD_REQUEST, invalid.to_string()))?;
-    if context.node.connection_count() >= context.config.limits.connections_max {
-        tracing::warn!("limits.connections_max is reached: a client was refused");
-        return Err(retry_later(StatusCode::TOO_MANY_REQUESTS, "Connection count reaches limit"));
-    }
     let (subprotocol, protocol) = match choose_subprotocol(&request.headers) {
         Some(json) => (Some(json), Protocol::Json),
         None => (None, simple_protocol(mode)),
