@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { WebPubSubServiceClient } from "@azure/web-pubsub";
 import { chromium } from "playwright-core";
+import { CHROMIUM_ARGUMENTS } from "./chromium.mjs";
 
 const [executablePath, folder, connectionString] = process.argv.slice(2);
 const text = { contentType: "text/plain" };
@@ -20,18 +21,7 @@ await new Promise((resolve) => web.listen(0, "127.0.0.1", resolve));
 const opened = pathToFileURL(join(folder, "index.html")).href;
 const served = `http://127.0.0.1:${web.address().port}/`;
 
-const browser = await chromium.launch({
-  executablePath,
-  args: [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-  ],
-});
+const browser = await chromium.launch({ executablePath, args: CHROMIUM_ARGUMENTS });
 const context = await browser.newContext();
 context.setDefaultTimeout(20_000);
 

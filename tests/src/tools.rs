@@ -45,13 +45,7 @@ pub fn csharp(name: &str) -> Command {
     let built = BUILT.get_or_init(|| {
         let built = root().join(".tools/csharp");
         for project in ["simple", "pubsub"] {
-            let mut build = dotnet();
-            build.args(["build", "--nologo", "--configuration", "Release", "--output"]).arg(&built);
-            build.arg(root().join("examples/csharp").join(project));
-            build.arg(format!("-p:RestoreConfigFile={}", root().join("tests/dotnet/NuGet.Config").display()));
-            // No compiler or build server may outlive the test.
-            build.args(["-nodeReuse:false", "-p:UseSharedCompilation=false"]);
-            program::run("dotnet build", &mut build);
+            build_csharp(&root().join("examples/csharp").join(project), &built);
         }
         built
     });
@@ -62,6 +56,27 @@ pub fn csharp(name: &str) -> Command {
     let mut command = dotnet();
     command.arg(built.join(assembly));
     command
+}
+
+/// A C# program of one file, built like the PubSub example in a folder that is the test's.
+pub fn csharp_program(source: &str, folder: &Path) -> Command {
+    let project = root().join("examples/csharp/pubsub/PubSub.csproj");
+    std::fs::copy(project, folder.join("PubSub.csproj")).expect("a project file");
+    std::fs::write(folder.join("Program.cs"), source).expect("a source file");
+    let built = folder.join("out");
+    build_csharp(folder, &built);
+    let mut command = dotnet();
+    command.arg(built.join("PubSub.dll"));
+    command
+}
+
+fn build_csharp(project: &Path, output: &Path) {
+    let mut build = dotnet();
+    build.args(["build", "--nologo", "--configuration", "Release", "--output"]).arg(output).arg(project);
+    build.arg(format!("-p:RestoreConfigFile={}", root().join("tests/dotnet/NuGet.Config").display()));
+    // No compiler or build server may outlive the test.
+    build.args(["-nodeReuse:false", "-p:UseSharedCompilation=false"]);
+    program::run("dotnet build", &mut build);
 }
 
 fn dotnet() -> Command {
@@ -77,6 +92,14 @@ fn dotnet() -> Command {
         .env("DOTNET_SYSTEM_GLOBALIZATION_INVARIANT", "1")
         .env("LD_LIBRARY_PATH", root().join(".tools/openssl/lib"));
     command
+}
+
+/// Chromium, as Debian's package installs it.
+pub fn chromium() -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found =
+        std::env::split_paths(&path).map(|folder| folder.join("chromium")).find(|file| file.is_file());
+    found.unwrap_or_else(|| panic!("`chromium` is missing: run `cargo xtask test`, which installs it"))
 }
 
 fn installed(stamp: &Path) {

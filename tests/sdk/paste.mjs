@@ -1,0 +1,12 @@
+// Pastes a script into the console of a tab and prints what the tab logs:
+// node paste.mjs <path of Chromium> <address of the tab> <script>
+import { chromium } from "playwright-core";
+import { CHROMIUM_ARGUMENTS } from "./chromium.mjs";
+
+const [executablePath, address, script] = process.argv.slice(2);
+const browser = await chromium.launch({ executablePath, args: CHROMIUM_ARGUMENTS });
+const page = await browser.newPage();
+page.on("console", (message) => message.type() === "log" && console.log(message.text()));
+await page.goto(address);
+// A <script> shares the scope that a console has; it goes on until this process is ended.
+await page.addScriptTag({ content: script });
