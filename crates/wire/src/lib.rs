@@ -1,4 +1,4 @@
-//! The byte formats hublet speaks: names, WebSocket frames, client subprotocols and token claims.
+//! The byte formats hublet speaks: names, WebSocket frames, client subprotocols, token claims and filters.
 //!
 //! Everything here is a pure function or a small decoder over bytes that the caller lends.
 //! There is no I/O, no clock and no hub state in this crate; `cargo xtask tidy` checks it.
@@ -7,5 +7,6 @@ pub mod client;
 pub mod id;
 pub mod jwt;
 pub mod name;
+pub mod odata;
 pub mod percent;
 pub mod ws;
