@@ -7,6 +7,24 @@ pub fn decode_segment(segment: &str) -> Cow<'_, [u8]> {
     decode(segment.as_bytes(), false)
 }
 
+/// As [`decode_segment`], but an escaped slash stays escaped, as the original's platform leaves it (rest-api.md §1.2).
+pub fn decode_segment_but_slashes(segment: &str) -> Cow<'_, [u8]> {
+    let mut decoded = Vec::new();
+    let mut rest = segment;
+    while let Some(at) = rest.as_bytes().windows(3).position(|three| three.eq_ignore_ascii_case(b"%2f")) {
+        let (before, slash) = rest.split_at(at);
+        let (slash, after) = slash.split_at(3);
+        decoded.extend_from_slice(&decode_segment(before));
+        decoded.extend_from_slice(slash.as_bytes());
+        rest = after;
+    }
+    if decoded.is_empty() {
+        return decode_segment(segment);
+    }
+    decoded.extend_from_slice(&decode_segment(rest));
+    Cow::Owned(decoded)
+}
+
 /// The parameters of a query string as form data, in order; `+` is a space (rest-api.md §1.2).
 ///
 /// Bytes that are not UTF-8 become replacement characters.
@@ -82,6 +100,19 @@ mod tests {
             assert_eq!(&*decode_segment(segment), expected.as_bytes(), "{segment}");
         }
         assert_eq!(&*decode_segment("%ff"), [0xff]);
+    }
+
+    #[test]
+    fn segments_of_the_original_platform() {
+        for (segment, expected) in [
+            ("room", "room"),
+            ("a%2Fb%20c%2f%41", "a%2Fb c%2fA"),
+            ("%2F", "%2F"),
+            ("%252F", "%2F"),
+            ("%2", "%2"),
+        ] {
+            assert_eq!(&*decode_segment_but_slashes(segment), expected.as_bytes(), "{segment}");
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 pub mod any;
 pub mod json;
+pub mod metadata;
 pub mod raw;
 
 use std::borrow::Cow;
