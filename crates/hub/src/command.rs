@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use hublet_wire::id::ConnId;
+use hublet_wire::odata::Filter;
 
+use crate::permission::Permission;
 use crate::publish::Publish;
 
 /// What a command found on one shard.
@@ -11,7 +13,8 @@ use crate::publish::Publish;
 pub struct Outcome {
     /// The connections addressed, whether or not anything changed.
     pub selected: usize,
-    /// Those of them that could not be added to a group because they are in too many.
+    /// Those of them that the operation could not be done to: they are in too many groups to join another, have too
+    /// many single-group permissions to get another, or do not have the permission that was asked about.
     pub refused: usize,
 }
 
@@ -28,10 +31,25 @@ pub enum Command {
         hub: Arc<str>,
         /// Which connections.
         select: Select,
+        /// Of those, only the ones for which this is true; all are judged before the first is changed.
+        filter: Option<Arc<Filter>>,
         /// What to do with each.
         op: ConnOp,
         /// Told what was found.
         reply: Option<Reply>,
+    },
+    /// List members of a group in the order of their ids' text (rest-api.md §3.4).
+    Members {
+        /// Lower-cased hub name.
+        hub: Arc<str>,
+        /// The group.
+        group: Arc<str>,
+        /// Only ids greater than this text.
+        after: Arc<str>,
+        /// At most so many.
+        limit: usize,
+        /// Given the members.
+        reply: Box<dyn FnOnce(Vec<MemberEntry>) + Send>,
     },
     /// Close every connection for a planned stop and accept no more (client-protocols.md §9.5).
     Stop,
@@ -62,8 +80,25 @@ pub enum ConnOp {
         /// Connections that stay.
         excluded: Arc<[ConnId]>,
     },
-    /// Add to a group.
-    Join(Arc<str>),
-    /// Remove from a group.
-    Leave(Arc<str>),
+    /// Add to each of these groups.
+    Join(Arc<[Arc<str>]>),
+    /// Remove from each of these groups.
+    Leave(Arc<[Arc<str>]>),
+    /// Remove from all groups.
+    LeaveAll,
+    /// Give a permission for one group.
+    Grant(Permission, Arc<str>),
+    /// Take a permission for one group away.
+    Revoke(Permission, Arc<str>),
+    /// Nothing; only count those without a permission for a group.
+    Check(Permission, Arc<str>),
+}
+
+/// A member of a group in a list.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct MemberEntry {
+    /// The connection id as text; lists are in its order.
+    pub id: String,
+    /// Its user; `None` for anonymous clients.
+    pub user: Option<Arc<str>>,
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use hublet_wire::client::JSON_SUBPROTOCOL;
 use hublet_wire::id::ConnId;
 use smallvec::SmallVec;
 
@@ -50,6 +51,14 @@ impl Protocol {
     /// Whether the client speaks a PubSub subprotocol, which has system messages and acks.
     pub fn is_pubsub(&self) -> bool {
         matches!(self, Self::Json)
+    }
+
+    /// The subprotocol that was negotiated.
+    pub(crate) fn subprotocol(&self) -> Option<&'static str> {
+        match self {
+            Self::Json => Some(JSON_SUBPROTOCOL),
+            Self::SimpleEvent | Self::SimpleSendToGroup { .. } => None,
+        }
     }
 
     pub(crate) fn variant(&self) -> Variant {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 
 use crate::conn::{Conn, Slot};
+use crate::filter::Candidate;
 use crate::index::{GroupKey, HubKey};
 use crate::limits::{JOINED_BYTES_MAX, JOINED_FRAME_BYTES_MAX};
 use crate::publish::{Publish, Target, Variant};
@@ -104,7 +105,8 @@ impl Shard {
     }
 
     fn fan_out(&mut self, audience: &Audience, publishes: &[Arc<Publish>]) {
-        let Some(excluded) = publishes.first().map(|publish| publish.excluded.as_slice()) else { return };
+        let Some(first) = publishes.first() else { return };
+        let (excluded, filter) = (first.excluded.as_slice(), first.filter.as_deref());
         let mut walk = Walk {
             blocks: [None, None],
             publishes,
@@ -114,10 +116,18 @@ impl Shard {
             deliveries: 0,
             slow: Vec::new(),
         };
-        let (conns, dirty) = (&mut self.conns, &mut self.dirty);
+        let (conns, dirty, scratch) = (&mut self.conns, &mut self.dirty, &mut self.scratch);
+        let hubs = &self.hubs;
+        let mut passes = |conn: &Conn| match filter {
+            None => true,
+            Some(filter) => hubs
+                .get(conn.hub)
+                .is_some_and(|hub| filter.matches(&Candidate { conn, groups: &hub.groups }, scratch)),
+        };
         let mut give = |slot: Slot| {
             if let Some(conn) = conns.get_mut(slot as usize)
                 && !excluded.contains(&conn.id)
+                && passes(conn)
             {
                 walk.give(slot, conn);
                 if !conn.dirty {
@@ -126,7 +136,7 @@ impl Shard {
                 }
             }
         };
-        let hub = |key: HubKey| self.hubs.get(key);
+        let hub = |key: HubKey| hubs.get(key);
         match audience {
             Audience::All(key) => hub(*key).into_iter().for_each(|hub| hub.all.slots().for_each(&mut give)),
             Audience::Group(key, group) => hub(*key)

@@ -16,18 +16,20 @@ pub mod shard;
 
 mod close;
 mod fanout;
+mod filter;
 mod index;
 mod keepalive;
 mod members;
+mod operations;
 mod session;
 #[cfg(test)]
 mod simulation;
 
-pub use command::{Command, ConnOp, Outcome, Reply, Select};
+pub use command::{Command, ConnOp, MemberEntry, Outcome, Reply, Select};
 pub use conn::{Accept, Protocol, Slot};
 pub use directory::{Directory, ShardSet};
 pub use limits::Limits;
-pub use permission::Permissions;
+pub use permission::{Permission, Permissions};
 pub use publish::{Publish, Target};
 pub use shard::{AfterFlush, Effect, Shard};
 

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use hublet_wire::client::{MessageFrom, Metadata, Payload, json, raw};
 use hublet_wire::id::ConnId;
+use hublet_wire::odata::Filter;
 use smallvec::SmallVec;
 
 /// To whom a message goes, within one hub.
@@ -35,6 +36,8 @@ pub struct Publish {
     pub metadata: Metadata,
     /// Connections that do not receive it: the sender for `noEcho`, `excluded` of REST.
     pub excluded: SmallVec<[ConnId; 1]>,
+    /// Of the target, only the connections for which this is true receive it.
+    pub filter: Option<Arc<Filter>>,
     encoded: Encoded,
 }
 
@@ -64,6 +67,7 @@ impl Publish {
             payload,
             metadata: Metadata::new(),
             excluded: SmallVec::new(),
+            filter: None,
             encoded: Encoded::default(),
         }
     }
@@ -81,7 +85,12 @@ impl Publish {
 
     /// Whether both messages go to exactly the same connections.
     pub(crate) fn same_audience(&self, other: &Self) -> bool {
-        self.hub == other.hub && self.target == other.target && self.excluded == other.excluded
+        let same_filter = match (&self.filter, &other.filter) {
+            (None, None) => true,
+            (Some(own), Some(other)) => Arc::ptr_eq(own, other),
+            _ => false,
+        };
+        same_filter && self.hub == other.hub && self.target == other.target && self.excluded == other.excluded
     }
 
     fn message_from(&self) -> MessageFrom<'_> {

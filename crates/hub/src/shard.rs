@@ -6,10 +6,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use hublet_wire::client::json;
 use hublet_wire::id::ConnId;
+use hublet_wire::odata::Scratch;
 use slab::Slab;
 
 use crate::Millis;
-use crate::command::{Command, ConnOp, Outcome, Select};
 use crate::conn::{Accept, Conn, Membership, Phase, Slot};
 use crate::directory::{Directory, ShardSet, Topic};
 use crate::fanout::Pending;
@@ -76,6 +76,8 @@ pub struct Shard {
     pub(crate) queued_bytes: usize,
     pub(crate) counters: Counters,
     pub(crate) ticks: u64,
+    /// Room for the texts that filters make, kept from one to the next.
+    pub(crate) scratch: Scratch,
 }
 
 impl Shard {
@@ -95,6 +97,7 @@ impl Shard {
             queued_bytes: 0,
             counters: Counters::default(),
             ticks: 0,
+            scratch: Scratch::default(),
         }
     }
 
@@ -165,20 +168,6 @@ impl Shard {
     /// Whether this very connection, and not a later one in its slot, is still here; closing ones are.
     pub fn has(&self, id: ConnId) -> bool {
         self.conns.get(id.slot as usize).is_some_and(|conn| conn.id == id)
-    }
-
-    /// Carries out a command from REST, another shard or the service itself.
-    pub fn apply(&mut self, command: Command, now: Millis) {
-        match command {
-            Command::Deliver(publish) => self.deliver(publish),
-            Command::Connections { hub, select, op, reply } => {
-                let outcome = self.act(&hub, &select, &op, now);
-                if let Some(reply) = reply {
-                    reply(outcome);
-                }
-            }
-            Command::Stop => self.stop(now),
-        }
     }
 
     /// The socket is gone, or the driver drops it after [`AfterFlush::Drop`].
@@ -337,13 +326,18 @@ impl Shard {
         }
     }
 
-    /// Takes a connection out of every index, so that it receives and counts no more; its slot and queue stay.
-    pub(crate) fn detach(&mut self, slot: Slot) {
+    /// Removes a connection from all groups it is in.
+    pub(crate) fn leave_all(&mut self, slot: Slot) {
         self.settle();
         while let Some(last) = self.conns.get(slot as usize).and_then(|conn| conn.groups.len().checked_sub(1))
         {
             self.leave_at(slot, last);
         }
+    }
+
+    /// Takes a connection out of every index, so that it receives and counts no more; its slot and queue stay.
+    pub(crate) fn detach(&mut self, slot: Slot) {
+        self.leave_all(slot);
         let Some(conn) = self.conns.get_mut(slot as usize) else { return };
         let (hub_key, user) = (conn.hub, conn.user.take());
         let (at_all, at_user) = (conn.position_all, conn.position_user);
@@ -396,63 +390,6 @@ impl Shard {
         if let Some(conn) = self.conns.get_mut(slot as usize) {
             conn.phase = phase;
             self.closing.push_back((now + CLOSE_TIMEOUT_MS, conn.id));
-        }
-    }
-
-    fn act(&mut self, hub: &str, select: &Select, op: &ConnOp, now: Millis) -> Outcome {
-        let Some(hub_key) = self.hubs.key(hub) else { return Outcome::default() };
-        if *op == ConnOp::Exists {
-            return Outcome { selected: self.count(hub_key, select), refused: 0 };
-        }
-        // A snapshot: the operation changes the very lists it is selected from.
-        let slots = self.select(hub_key, select);
-        let mut refused = 0;
-        for &slot in &slots {
-            match op {
-                ConnOp::Exists => {}
-                ConnOp::Close { reason, excluded } => {
-                    if !self.conns.get(slot as usize).is_some_and(|conn| excluded.contains(&conn.id)) {
-                        self.close_by_application(slot, reason, now);
-                    }
-                }
-                ConnOp::Join(group) => refused += usize::from(!self.join(slot, group)),
-                ConnOp::Leave(group) => self.leave(slot, group),
-            }
-        }
-        Outcome { selected: slots.len(), refused }
-    }
-
-    /// The slot of an open connection of the hub with exactly this id.
-    pub(crate) fn slot_of(&self, hub_key: u32, id: &ConnId) -> Option<Slot> {
-        let conn = self.conns.get(id.slot as usize)?;
-        (conn.id == *id && conn.hub == hub_key && conn.phase == Phase::Open).then_some(id.slot)
-    }
-
-    fn count(&self, hub_key: u32, select: &Select) -> usize {
-        let Some(hub) = self.hubs.get(hub_key) else { return 0 };
-        match select {
-            Select::All => hub.all.len(),
-            Select::Connection(id) => usize::from(self.slot_of(hub_key, id).is_some()),
-            Select::User(user) => hub.users.get(user).map_or(0, |members| members.len()),
-            Select::Group(group) => {
-                hub.groups.key(group).and_then(|key| hub.groups.get(key)).map_or(0, |members| members.len())
-            }
-        }
-    }
-
-    fn select(&self, hub_key: u32, select: &Select) -> Vec<Slot> {
-        let Some(hub) = self.hubs.get(hub_key) else { return Vec::new() };
-        match select {
-            Select::All => hub.all.slots().collect(),
-            Select::Connection(id) => self.slot_of(hub_key, id).into_iter().collect(),
-            Select::User(user) => {
-                hub.users.get(user).map_or_else(Vec::new, |members| members.slots().collect())
-            }
-            Select::Group(group) => hub
-                .groups
-                .key(group)
-                .and_then(|key| hub.groups.get(key))
-                .map_or_else(Vec::new, |members| members.slots().collect()),
         }
     }
 }

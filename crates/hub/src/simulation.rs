@@ -9,6 +9,7 @@ use std::io::IoSlice;
 use std::sync::Arc;
 
 use hublet_wire::client::Payload;
+use hublet_wire::odata::Filter;
 use hublet_wire::ws::{Decoder, Event, Role};
 
 use crate::conn::Phase;
@@ -218,7 +219,7 @@ impl World {
         self.message += 1;
         let text = format!("m{} {}", self.message, "x".repeat(size));
         let excluded = no_echo.then_some(client.id);
-        self.expect(key.0, hub, &Select::Group(group.into()), excluded, &text);
+        self.expect(key.0, hub, &Select::Group(group.into()), None, excluded, &text);
         let mut request = format!(
             r#"{{"type":"sendToGroup","group":"{group}","dataType":"text","data":"{text}","noEcho":{no_echo}"#
         );
@@ -263,23 +264,38 @@ impl World {
         };
         self.message += 1;
         let text = format!("m{} rest", self.message);
-        let publish = Arc::new(Publish::new(hub.into(), target.clone(), Payload::Text(text.into())));
+        let mut publish = Publish::new(hub.into(), target.clone(), Payload::Text(text.into()));
+        publish.filter = self.filter();
+        let publish = Arc::new(publish);
         for shard in self.directory.receivers(hub, &target).iter() {
             self.mailboxes[shard].push_back(Command::Deliver(Arc::clone(&publish)));
         }
+    }
+
+    /// Now and then the members of a group as a filter.
+    fn filter(&mut self) -> Option<Arc<Filter>> {
+        let text = format!("'{}' in groups", self.rng.pick(&GROUPS));
+        let is_wanted = self.rng.below(3) == 0;
+        is_wanted.then(|| Arc::new(Filter::parse(&text, 64).expect("a valid filter")))
     }
 
     fn rest_membership(&mut self) {
         let hub = *self.rng.pick(&HUBS);
         let group = *self.rng.pick(&GROUPS);
         let user = *self.rng.pick(&USERS);
-        let joins = self.rng.below(2) == 0;
-        let op = if joins { ConnOp::Join(group.into()) } else { ConnOp::Leave(group.into()) };
+        let other = *self.rng.pick(&GROUPS);
+        let op = match self.rng.below(5) {
+            0 | 1 => ConnOp::Join([group.into(), other.into()].into()),
+            2 | 3 => ConnOp::Leave([group.into(), other.into()].into()),
+            _ => ConnOp::LeaveAll,
+        };
+        let filter = self.filter();
         for shard in self.directory.lookup(hub, Topic::User(user)).iter() {
             let select = Select::User(user.into());
             self.mailboxes[shard].push_back(Command::Connections {
                 hub: hub.into(),
                 select,
+                filter: filter.clone(),
                 op: op.clone(),
                 reply: None,
             });
@@ -291,7 +307,13 @@ impl World {
         let select = Select::Group((*self.rng.pick(&GROUPS)).into());
         let shard = self.rng.below(self.shards.len());
         let op = ConnOp::Close { reason: "".into(), excluded: Arc::new([]) };
-        self.mailboxes[shard].push_back(Command::Connections { hub: hub.into(), select, op, reply: None });
+        self.mailboxes[shard].push_back(Command::Connections {
+            hub: hub.into(),
+            select,
+            filter: None,
+            op,
+            reply: None,
+        });
     }
 
     /// Notes who must get a message when `shard` delivers it now.
@@ -300,12 +322,16 @@ impl World {
         shard: usize,
         hub: &str,
         select: &Select,
+        filter: Option<&Filter>,
         excluded: Option<hublet_wire::id::ConnId>,
         text: &str,
     ) {
         for client in self.clients.values_mut() {
-            let selected =
-                client.shard == shard && client.hub == hub && !client.closing && selects(select, client);
+            let selected = client.shard == shard
+                && client.hub == hub
+                && !client.closing
+                && selects(select, client)
+                && passes(filter, client);
             if selected && excluded != Some(client.id) {
                 client.expected.push_back(text.to_owned());
             }
@@ -325,12 +351,17 @@ impl World {
                     };
                     let text = String::from_utf8_lossy(publish.payload.bytes()).into_owned();
                     let hub = publish.hub.to_string();
-                    self.expect(shard, &hub, &select, publish.excluded.first().copied(), &text);
+                    let excluded = publish.excluded.first().copied();
+                    self.expect(shard, &hub, &select, publish.filter.as_deref(), excluded, &text);
                 }
-                Command::Connections { hub, select, op, .. } => {
+                Command::Connections { hub, select, filter, op, .. } => {
                     let max = self.limits.groups_per_connection_max;
                     let here = |c: &&mut Client| {
-                        c.shard == shard && c.hub == &**hub && !c.closing && selects(select, c)
+                        c.shard == shard
+                            && c.hub == &**hub
+                            && !c.closing
+                            && selects(select, c)
+                            && passes(filter.as_deref(), c)
                     };
                     for client in self.clients.values_mut().filter(here) {
                         match op {
@@ -339,19 +370,27 @@ impl World {
                                 client.closing = true;
                                 client.expected.push_back("closed".to_owned());
                             }
-                            ConnOp::Join(group) => {
-                                let group = GROUPS.iter().find(|name| ***name == **group).copied();
-                                if client.groups.len() < max {
-                                    client.groups.extend(group);
+                            ConnOp::Join(groups) => {
+                                for group in groups.iter() {
+                                    let group = GROUPS.iter().find(|name| ***name == **group).copied();
+                                    if client.groups.len() < max {
+                                        client.groups.extend(group);
+                                    }
                                 }
                             }
-                            ConnOp::Leave(group) => {
-                                client.groups.remove(&**group);
+                            ConnOp::Leave(groups) => {
+                                groups.iter().for_each(|group| {
+                                    client.groups.remove(&**group);
+                                });
+                            }
+                            ConnOp::LeaveAll => client.groups.clear(),
+                            ConnOp::Grant(..) | ConnOp::Revoke(..) | ConnOp::Check(..) => {
+                                unreachable!("not sent here")
                             }
                         }
                     }
                 }
-                Command::Stop => {}
+                Command::Members { .. } | Command::Stop => {}
             }
             self.shards[shard].apply(command, self.now);
         }
@@ -472,6 +511,13 @@ fn selects(select: &Select, client: &Client) -> bool {
         Select::User(user) => client.user == Some(user),
         Select::Group(group) => client.groups.contains(&**group),
     }
+}
+
+/// The filters of the simulation are memberships.
+fn passes(filter: Option<&Filter>, client: &Client) -> bool {
+    filter
+        .and_then(|filter| filter.text().split('\'').nth(1))
+        .is_none_or(|group| client.groups.contains(group))
 }
 
 /// What a client reads, as the model writes it; nothing for messages that the model leaves out.

@@ -1,0 +1,142 @@
+//! What commands do to the connections they select.
+
+use hublet_wire::id::ConnId;
+use hublet_wire::odata::Filter;
+
+use crate::Millis;
+use crate::command::{Command, ConnOp, MemberEntry, Outcome, Select};
+use crate::conn::{Phase, Slot};
+use crate::filter::Candidate;
+use crate::index::HubKey;
+use crate::shard::Shard;
+
+impl Shard {
+    /// Carries out a command from REST, another shard or the service itself.
+    pub fn apply(&mut self, command: Command, now: Millis) {
+        match command {
+            Command::Deliver(publish) => self.deliver(publish),
+            Command::Connections { hub, select, filter, op, reply } => {
+                let outcome = self.act(&hub, &select, filter.as_deref(), &op, now);
+                if let Some(reply) = reply {
+                    reply(outcome);
+                }
+            }
+            Command::Members { hub, group, after, limit, reply } => {
+                reply(self.members(&hub, &group, &after, limit));
+            }
+            Command::Stop => self.stop(now),
+        }
+    }
+
+    fn act(
+        &mut self,
+        hub: &str,
+        select: &Select,
+        filter: Option<&Filter>,
+        op: &ConnOp,
+        now: Millis,
+    ) -> Outcome {
+        let Some(hub_key) = self.hubs.key(hub) else { return Outcome::default() };
+        if *op == ConnOp::Exists && filter.is_none() {
+            return Outcome { selected: self.count(hub_key, select), refused: 0 };
+        }
+        // A snapshot: the operation changes the very lists it is selected from.
+        let mut slots = self.select(hub_key, select);
+        if let Some(filter) = filter {
+            slots.retain(|slot| self.matches(hub_key, *slot, filter));
+        }
+        let refused = slots.iter().filter(|slot| !self.operate(**slot, op, now)).count();
+        Outcome { selected: slots.len(), refused }
+    }
+
+    /// Does it to one connection; `false` when it could not be done.
+    fn operate(&mut self, slot: Slot, op: &ConnOp, now: Millis) -> bool {
+        let conn = self.conns.get_mut(slot as usize);
+        match op {
+            ConnOp::Exists => {}
+            ConnOp::Close { reason, excluded } => {
+                if !conn.is_some_and(|conn| excluded.contains(&conn.id)) {
+                    self.close_by_application(slot, reason, now);
+                }
+            }
+            ConnOp::Join(groups) => {
+                let refused = groups.iter().filter(|group| !self.join(slot, group)).count();
+                return refused == 0;
+            }
+            ConnOp::Leave(groups) => groups.iter().for_each(|group| self.leave(slot, group)),
+            ConnOp::LeaveAll => self.leave_all(slot),
+            ConnOp::Grant(permission, group) => {
+                return conn.is_none_or(|conn| conn.permissions.grant(*permission, group).is_ok());
+            }
+            ConnOp::Revoke(permission, group) => {
+                return conn.is_none_or(|conn| conn.permissions.revoke(*permission, group).is_ok());
+            }
+            ConnOp::Check(permission, group) => {
+                return conn.is_some_and(|conn| conn.permissions.has(*permission, group));
+            }
+        }
+        true
+    }
+
+    /// Whether a filter is true for a connection.
+    fn matches(&mut self, hub_key: HubKey, slot: Slot, filter: &Filter) -> bool {
+        let (Some(hub), Some(conn)) = (self.hubs.get(hub_key), self.conns.get(slot as usize)) else {
+            return false;
+        };
+        filter.matches(&Candidate { conn, groups: &hub.groups }, &mut self.scratch)
+    }
+
+    /// The first members of a group behind an id, in the order of their ids' text.
+    fn members(&self, hub: &str, group: &str, after: &str, limit: usize) -> Vec<MemberEntry> {
+        let members = self.hubs.key(hub).and_then(|hub_key| {
+            let hub = self.hubs.get(hub_key)?;
+            hub.groups.get(hub.groups.key(group)?)
+        });
+        let conns = members.into_iter().flat_map(|members| members.slots());
+        let mut entries: Vec<MemberEntry> = conns
+            .filter_map(|slot| self.conns.get(slot as usize))
+            .map(|conn| MemberEntry { id: conn.id.to_string(), user: conn.user.clone() })
+            .filter(|entry| entry.id.as_str() > after)
+            .collect();
+        if entries.len() > limit {
+            entries.select_nth_unstable(limit);
+            entries.truncate(limit);
+        }
+        entries.sort_unstable();
+        entries
+    }
+
+    /// The slot of an open connection of the hub with exactly this id.
+    pub(crate) fn slot_of(&self, hub_key: HubKey, id: &ConnId) -> Option<Slot> {
+        let conn = self.conns.get(id.slot as usize)?;
+        (conn.id == *id && conn.hub == hub_key && conn.phase == Phase::Open).then_some(id.slot)
+    }
+
+    fn count(&self, hub_key: HubKey, select: &Select) -> usize {
+        let Some(hub) = self.hubs.get(hub_key) else { return 0 };
+        match select {
+            Select::All => hub.all.len(),
+            Select::Connection(id) => usize::from(self.slot_of(hub_key, id).is_some()),
+            Select::User(user) => hub.users.get(user).map_or(0, |members| members.len()),
+            Select::Group(group) => {
+                hub.groups.key(group).and_then(|key| hub.groups.get(key)).map_or(0, |members| members.len())
+            }
+        }
+    }
+
+    fn select(&self, hub_key: HubKey, select: &Select) -> Vec<Slot> {
+        let Some(hub) = self.hubs.get(hub_key) else { return Vec::new() };
+        match select {
+            Select::All => hub.all.slots().collect(),
+            Select::Connection(id) => self.slot_of(hub_key, id).into_iter().collect(),
+            Select::User(user) => {
+                hub.users.get(user).map_or_else(Vec::new, |members| members.slots().collect())
+            }
+            Select::Group(group) => hub
+                .groups
+                .key(group)
+                .and_then(|key| hub.groups.get(key))
+                .map_or_else(Vec::new, |members| members.slots().collect()),
+        }
+    }
+}
