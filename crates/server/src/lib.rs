@@ -30,6 +30,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::config::{Config, KeySource};
 use crate::http::HttpContext;
 use crate::node::Node;
+use crate::rest::RateLimit;
 use crate::shard_loop::ShardLoop;
 
 /// This node's number in connection ids; there is one node until clustering exists.
@@ -86,9 +87,11 @@ impl Server {
         if config.key_source == KeySource::Generated {
             keys::store(&config.data, &config.keys)?;
         }
+        let rate_limit = config.limits.rest_requests_per_second.map(|rate| Arc::new(RateLimit::new(rate)));
         let mut threads = Vec::new();
         for (index, listeners) in by_shard.into_iter().enumerate() {
-            let context = Arc::new(HttpContext::new(node.clone(), index, Arc::clone(config)));
+            let rate_limit = rate_limit.clone();
+            let context = Arc::new(HttpContext::new(node.clone(), index, Arc::clone(config), rate_limit));
             let (node, config) = (node.clone(), Arc::clone(config));
             // The runtime is built here, so that its failure is the caller's to see.
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use hublet_hub::directory::Topic;
-use hublet_hub::{Accept, Command, ConnOp, Directory, Outcome, Publish, Select, ShardSet};
+use hublet_hub::{Accept, Command, ConnOp, Directory, MemberEntry, Outcome, Publish, Select, ShardSet};
 use hublet_wire::id::ConnId;
+use hublet_wire::odata::Filter;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::mailbox::{Letter, Mailbox};
@@ -68,6 +69,7 @@ impl Node {
         &self,
         hub: Arc<str>,
         select: Select,
+        filter: Option<Arc<Filter>>,
         op: ConnOp,
     ) -> Result<Outcome, Overloaded> {
         let shards = match &select {
@@ -87,8 +89,9 @@ impl Node {
                 // The channel has room for every shard; a caller that went away needs no answer.
                 let _ = answer.try_send(outcome);
             });
-            let (hub, select, op) = (Arc::clone(&hub), select.clone(), op.clone());
-            mailbox.push(Letter::Command(Command::Connections { hub, select, op, reply: Some(reply) }), 0);
+            let (hub, select, filter, op) = (Arc::clone(&hub), select.clone(), filter.clone(), op.clone());
+            let command = Command::Connections { hub, select, filter, op, reply: Some(reply) };
+            mailbox.push(Letter::Command(command), 0);
         }
         drop(answers);
         let mut total = Outcome::default();
@@ -97,6 +100,38 @@ impl Node {
             total.refused += refused;
         }
         Ok(total)
+    }
+
+    /// The first `limit` members of a group whose ids come after `after`, in the order of their text.
+    ///
+    /// # Errors
+    /// [`Overloaded`].
+    pub(crate) async fn members(
+        &self,
+        hub: Arc<str>,
+        group: Arc<str>,
+        after: Arc<str>,
+        limit: usize,
+    ) -> Result<Vec<MemberEntry>, Overloaded> {
+        let shards = self.0.directory.lookup(&hub, Topic::Group(&group));
+        self.check_load(shards)?;
+        let (answers, mut received) = mpsc::channel(hublet_hub::directory::SHARDS_MAX);
+        for mailbox in self.mailboxes(shards) {
+            let answer = answers.clone();
+            let reply = Box::new(move |members| {
+                let _ = answer.try_send(members);
+            });
+            let (hub, group, after) = (Arc::clone(&hub), Arc::clone(&group), Arc::clone(&after));
+            mailbox.push(Letter::Command(Command::Members { hub, group, after, limit, reply }), 0);
+        }
+        drop(answers);
+        let mut members = Vec::new();
+        while let Some(mut found) = received.recv().await {
+            members.append(&mut found);
+        }
+        members.sort_unstable();
+        members.truncate(limit);
+        Ok(members)
     }
 
     /// Registers a client on a shard. When it returns, messages for the client are kept until its socket is attached.

@@ -76,6 +76,9 @@ struct Limits {
     /// Client connections; default: 1000000
     #[arg(long, value_name = "NUMBER", env = "HUBLET_CONNECTIONS_MAX")]
     connections_max: Option<usize>,
+    /// REST requests in a second, beyond which they are answered 429; default: 0, no limit
+    #[arg(long, value_name = "NUMBER", env = "HUBLET_REST_REQUESTS_PER_SECOND")]
+    rest_requests_per_second: Option<u32>,
     /// Time between pings to a client, 1 to 120; default: 20
     #[arg(long, value_name = "SECONDS", env = "HUBLET_KEEP_ALIVE_INTERVAL")]
     keep_alive_interval: Option<u32>,
@@ -129,6 +132,7 @@ impl Args {
                 outgoing_queue_bytes: self.limits.outgoing_queue_bytes,
                 groups_per_connection: self.limits.groups_per_connection,
                 connections_max: self.limits.connections_max,
+                rest_requests_per_second: self.limits.rest_requests_per_second,
                 keep_alive_interval_s: self.limits.keep_alive_interval,
                 head_timeout_s: self.limits.head_timeout,
             },

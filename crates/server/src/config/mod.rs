@@ -8,11 +8,14 @@ mod settings;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
 pub(crate) use resolve::is_loopback_host;
-pub use settings::{AuthSettings, HubSettings, LimitSettings, Policy, Settings, TlsListenSettings};
+pub use settings::{
+    AuthSettings, HubSettings, LimitSettings, Policy, RestSettings, Settings, TlsListenSettings,
+};
 
 use crate::keys::AccessKeys;
 use crate::tls::TlsSettings;
@@ -40,6 +43,8 @@ pub struct Config {
     pub keys: AccessKeys,
     /// Where the keys come from.
     pub key_source: KeySource,
+    /// The REST API.
+    pub rest: Rest,
     /// Settings of hubs by lower-cased name; hubs that are not listed have the defaults.
     pub hubs: HashMap<String, Hub>,
     /// Limits.
@@ -95,6 +100,15 @@ pub enum KeySource {
     Generated,
 }
 
+/// How the REST API reads requests.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Rest {
+    /// `%2F` in a path stays as it is (rest-api.md §1.2).
+    pub legacy_path_decoding: bool,
+    /// An operation that is newer than the request's api-version is refused (rest-api.md §1.5).
+    pub strict_api_versions: bool,
+}
+
 /// Settings of one hub.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Hub {
@@ -113,6 +127,8 @@ pub struct Limits {
     pub groups_per_connection: usize,
     /// Client connections of the whole service; beyond it the handshake is answered 429.
     pub connections_max: usize,
+    /// REST requests in a second, all callers together; beyond it they are answered 429. `None`: no limit.
+    pub rest_requests_per_second: Option<NonZeroU32>,
     /// Seconds between pings to a client, 1 to 120.
     pub keep_alive_interval_s: u32,
     /// How long the head of a request and a TLS handshake may take.
@@ -126,6 +142,7 @@ impl Default for Limits {
             outgoing_queue_bytes: 4 << 20,
             groups_per_connection: 1_000,
             connections_max: 1_000_000,
+            rest_requests_per_second: None,
             keep_alive_interval_s: 20,
             head_timeout: Duration::from_secs(10),
         }

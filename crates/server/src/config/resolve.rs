@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use http::Uri;
@@ -9,7 +10,7 @@ use hublet_hub::directory::SHARDS_MAX;
 use hublet_wire::name;
 
 use super::settings::{LimitSettings, Policy, TlsListenSettings};
-use super::{Config, ConfigError, Hub, KeySource, Limits, PublicEndpoint, Settings, TlsListeners};
+use super::{Config, ConfigError, Hub, KeySource, Limits, PublicEndpoint, Rest, Settings, TlsListeners};
 use crate::keys::{self, AccessKeys};
 use crate::tls::TlsSettings;
 
@@ -67,6 +68,10 @@ impl Config {
             log: settings.log.clone().unwrap_or_else(|| DEFAULT_LOG.to_owned()),
             keys,
             key_source,
+            rest: Rest {
+                legacy_path_decoding: settings.rest.legacy_path_decoding.unwrap_or_default(),
+                strict_api_versions: settings.rest.strict_api_versions.unwrap_or_default(),
+            },
             hubs: hubs(settings)?,
             limits: limits(&settings.limits)?,
         })
@@ -86,6 +91,10 @@ impl Config {
             auth: super::AuthSettings {
                 access_keys: Some(self.keys.texts().map(|_| "***".to_owned()).collect()),
             },
+            rest: super::RestSettings {
+                legacy_path_decoding: Some(self.rest.legacy_path_decoding),
+                strict_api_versions: Some(self.rest.strict_api_versions),
+            },
             tls: self.tls.as_ref().map(|tls| TlsListenSettings {
                 listen: Some(list(&tls.listen)),
                 cert: tls.settings.cert.clone(),
@@ -96,6 +105,7 @@ impl Config {
                 outgoing_queue_bytes: Some(limits.outgoing_queue_bytes),
                 groups_per_connection: Some(limits.groups_per_connection),
                 connections_max: Some(limits.connections_max),
+                rest_requests_per_second: limits.rest_requests_per_second.map(Into::into),
                 keep_alive_interval_s: Some(limits.keep_alive_interval_s),
                 head_timeout_s: u32::try_from(limits.head_timeout.as_secs()).ok(),
             },
@@ -243,6 +253,7 @@ fn limits(settings: &LimitSettings) -> Result<Limits, ConfigError> {
             1,
         )?,
         connections_max: at_least("connections_max", settings.connections_max, default.connections_max, 1)?,
+        rest_requests_per_second: settings.rest_requests_per_second.and_then(NonZeroU32::new),
         keep_alive_interval_s,
         head_timeout,
     })

@@ -31,6 +31,8 @@ pub struct Settings {
     pub log: Option<String>,
     /// Access keys.
     pub auth: AuthSettings,
+    /// The REST API.
+    pub rest: RestSettings,
     /// TLS; present means on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tls: Option<TlsListenSettings>,
@@ -56,6 +58,18 @@ impl std::fmt::Debug for AuthSettings {
         let count = self.access_keys.as_ref().map(Vec::len);
         f.debug_struct("AuthSettings").field("access_keys", &count).finish()
     }
+}
+
+/// `[rest]`
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RestSettings {
+    /// Leave `%2F` in paths as it is, as the original does, instead of taking it for a slash.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub legacy_path_decoding: Option<bool>,
+    /// Refuse an operation that is newer than the api-version of the request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub strict_api_versions: Option<bool>,
 }
 
 /// `[tls]`
@@ -89,6 +103,9 @@ pub struct LimitSettings {
     /// Client connections.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub connections_max: Option<usize>,
+    /// REST requests in a second.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rest_requests_per_second: Option<u32>,
     /// Seconds between pings.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keep_alive_interval_s: Option<u32>,
@@ -159,6 +176,10 @@ impl Settings {
             shards: self.shards.or(lower.shards),
             log: self.log.or(lower.log),
             auth: AuthSettings { access_keys: self.auth.access_keys.or(lower.auth.access_keys) },
+            rest: RestSettings {
+                legacy_path_decoding: self.rest.legacy_path_decoding.or(lower.rest.legacy_path_decoding),
+                strict_api_versions: self.rest.strict_api_versions.or(lower.rest.strict_api_versions),
+            },
             tls: match (self.tls, lower.tls) {
                 (Some(upper), Some(lower)) => Some(TlsListenSettings {
                     listen: upper.listen.or(lower.listen),
@@ -175,6 +196,10 @@ impl Settings {
                     .groups_per_connection
                     .or(lower.limits.groups_per_connection),
                 connections_max: self.limits.connections_max.or(lower.limits.connections_max),
+                rest_requests_per_second: self
+                    .limits
+                    .rest_requests_per_second
+                    .or(lower.limits.rest_requests_per_second),
                 keep_alive_interval_s: self
                     .limits
                     .keep_alive_interval_s
@@ -239,7 +264,7 @@ mod tests {
         assert_eq!(
             error("data = \"x\"\nlisten_on = []\n"),
             "line 2, column 1: unknown field `listen_on`, expected one of `production`, `listen`, \
-             `public_endpoints`, `data`, `shards`, `log`, `auth`, `tls`, `limits`, `hubs`. Did you mean `listen`?"
+             `public_endpoints`, `data`, `shards`, `log`, `auth`, `rest`, `tls`, `limits`, `hubs`. Did you mean `listen`?"
         );
         assert!(error("[limits]\nmessage_byte = 1\n").ends_with("Did you mean `message_bytes`?"));
         assert!(error("[hubs.chat]\nanonymousConnectPolicy = \"alow\"\n").ends_with("Did you mean `allow`?"));

@@ -26,6 +26,7 @@ pub(crate) use router::decode;
 
 use crate::config::Config;
 use crate::node::{Node, Reservation};
+use crate::rest::RateLimit;
 use crate::stream::Stream;
 
 /// Longest head of a request. Tokens and the `excluded` ids of REST travel in it (rest-api.md §13 row 19).
@@ -43,13 +44,19 @@ pub(crate) struct HttpContext {
     pub(crate) node: Node,
     pub(crate) shard: usize,
     pub(crate) config: Arc<Config>,
+    pub(crate) rate_limit: Option<Arc<RateLimit>>,
     in_flight: AtomicUsize,
     idle: Notify,
 }
 
 impl HttpContext {
-    pub(crate) fn new(node: Node, shard: usize, config: Arc<Config>) -> Self {
-        Self { node, shard, config, in_flight: AtomicUsize::new(0), idle: Notify::new() }
+    pub(crate) fn new(
+        node: Node,
+        shard: usize,
+        config: Arc<Config>,
+        rate_limit: Option<Arc<RateLimit>>,
+    ) -> Self {
+        Self { node, shard, config, rate_limit, in_flight: AtomicUsize::new(0), idle: Notify::new() }
     }
 
     /// How long a TLS handshake and the head of the first request may take.

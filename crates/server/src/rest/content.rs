@@ -41,21 +41,28 @@ enum Charset {
 ///
 /// # Errors
 /// An unknown content type, more than 1 MiB, a body that breaks off, or text or JSON that is none.
-pub(super) async fn read(headers: &HeaderMap, body: &mut Incoming) -> Result<Payload, RestError> {
+pub(super) async fn read_message(headers: &HeaderMap, body: &mut Incoming) -> Result<Payload, RestError> {
+    let kind = kind(headers)?;
+    payload(kind, read_body(headers, body).await?)
+}
+
+/// Reads a body.
+///
+/// # Errors
+/// More than 1 MiB, or it breaks off.
+pub(super) async fn read_body(headers: &HeaderMap, body: &mut Incoming) -> Result<Bytes, RestError> {
     let too_large =
         || RestError::bad_request("Invalid Content-Length header. The body may have 1048576 bytes at most.");
     let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if length.is_some_and(|length| length > BODY_BYTES_MAX as u64) {
         return Err(too_large());
     }
-    let kind = kind(headers)?;
     let collected = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, BODY_BYTES_MAX).collect()).await;
-    let bytes = match collected {
-        Ok(Ok(body)) => body.to_bytes(),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => return Err(too_large()),
-        Ok(Err(_)) | Err(_) => return Err(RestError::bad_request("The request body broke off.")),
-    };
-    payload(kind, bytes)
+    match collected {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
+        Ok(Err(_)) | Err(_) => Err(RestError::bad_request("The request body broke off.")),
+    }
 }
 
 /// Reads what is left of a body within bounds. With bytes unread the connection could only be reset, and a client that

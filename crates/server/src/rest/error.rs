@@ -46,6 +46,17 @@ pub(super) enum RestError {
         /// Its name in the request.
         name: String,
     },
+    /// The connection does not have the permission that was asked about.
+    NotPermitted {
+        /// The connection.
+        connection: String,
+        /// The permission.
+        permission: &'static str,
+    },
+    /// The connection has as many single-group permissions as it may have.
+    TooManyPermissions,
+    /// More requests than `limits.rest_requests_per_second`.
+    Throttled,
     /// A shard is too far behind.
     Overloaded,
 }
@@ -55,6 +66,7 @@ pub(super) enum RestError {
 pub(super) enum Missing {
     Error,
     Warning,
+    Info,
 }
 
 /// The standard body (rest-api.md §6.1).
@@ -154,6 +166,7 @@ impl RestError {
                 let severity = match severity {
                     Missing::Error => "Error",
                     Missing::Warning => "Warning",
+                    Missing::Info => "Info",
                 };
                 let state = if what == "Group" { "empty" } else { "not found" };
                 let message = format!("{what} `{name}` is {state}.");
@@ -162,6 +175,30 @@ impl RestError {
                 add_versions(&mut response);
                 response
             }
+            Self::NotPermitted { connection, permission } => {
+                let message =
+                    format!("Connection `{connection}` doesn't have the permission `{permission}`.");
+                let mut response =
+                    standard(StatusCode::NOT_FOUND, "Info.Connection.NotExisted", &message, "Connection");
+                add_versions(&mut response);
+                response
+            }
+            Self::TooManyPermissions => standard(
+                StatusCode::CONFLICT,
+                "Error.Connection.Conflict",
+                "The connection has 1000 permissions for single groups, the most it may have.",
+                "Connection",
+            ),
+            Self::Throttled => with_header(
+                standard(
+                    StatusCode::TOO_MANY_REQUESTS,
+                    "Error.TooManyRequests",
+                    "There are more requests than limits.rest_requests_per_second allows. Try again in a moment.",
+                    "Request",
+                ),
+                RETRY_AFTER,
+                "1",
+            ),
             Self::Overloaded => {
                 let code = "Error.ServiceUnavailable";
                 let message = Overloaded.to_string();

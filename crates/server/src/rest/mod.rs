@@ -3,24 +3,33 @@
 //! A request is checked in the order of rest-api.md §1.6: route, credential, api-version, names and parameters, body.
 //! Nothing takes effect before every check has passed.
 
+mod connections;
 mod content;
 mod error;
+mod groups;
 mod parameters;
+mod permissions;
+mod rate;
 mod route;
+mod send;
 mod tokens;
 
 use std::sync::Arc;
 
 use http::request::Parts;
 use http::{HeaderValue, StatusCode};
-use hublet_hub::{ConnOp, Publish, Select, Target};
+use hublet_hub::{ConnOp, Outcome};
 use hublet_wire::name;
 use hyper::body::Incoming;
 
+use crate::config::Config;
 use crate::http::{Connection, Response, authenticate_request, empty};
+use crate::node::Node;
+pub(crate) use rate::RateLimit;
+
 use error::{Missing, RestError};
 use parameters::Parameters;
-use route::{Operation, Route};
+use route::{Operation, Resource, Route, Segments};
 
 /// The api-versions that are served, oldest first (rest-api.md §1.4).
 const API_VERSIONS: &str = "2021-10-01, 2022-11-01, 2023-07-01, 2024-01-01, 2024-12-01";
@@ -48,6 +57,19 @@ fn add_versions(response: &mut Response) {
     response.headers_mut().insert("api-supported-versions", HeaderValue::from_static(API_VERSIONS));
 }
 
+/// A call that may be carried out: its route, credential and version are good.
+struct Call<'a> {
+    node: &'a Node,
+    config: &'a Config,
+    request: &'a Parts,
+    /// The request came over TLS.
+    secure: bool,
+    /// Lower-cased.
+    hub: Arc<str>,
+    segments: Segments,
+    parameters: Parameters,
+}
+
 async fn answer(
     connection: &Connection,
     request: &Parts,
@@ -55,94 +77,81 @@ async fn answer(
     hub: &str,
     path: &str,
 ) -> Result<Response, RestError> {
-    let Route { operation, segments } = Route::find(&request.method, path)?;
     let context = &connection.context;
-    authenticate_request(&context.config, request).map_err(|denied| {
+    let config = &context.config;
+    let Route { operation, segments } = Route::find(&request.method, path, config.rest.legacy_path_decoding)?;
+    authenticate_request(config, request).map_err(|denied| {
         tracing::info!(hub, reason = %denied, "a REST request was refused");
         RestError::Unauthorized(denied)
     })?;
     let parameters = Parameters::parse(request.uri.query().unwrap_or_default());
-    parameters.check_version(request.uri.path())?;
-    let hub: Arc<str> = hub_name(hub)?.into();
-    let node = &context.node;
-    match operation {
-        Operation::Send(resource) => {
-            let target = match segments.select(resource)? {
-                Some(Select::All) => Some(Target::All),
-                Some(Select::Group(group)) => Some(Target::Group(group)),
-                Some(Select::User(user)) => Some(Target::User(user)),
-                Some(Select::Connection(id)) => Some(Target::Connection(id)),
-                None => None,
-            };
-            parameters.check_send(resource)?;
-            let payload = content::read(&request.headers, body).await?;
-            // A message to a connection that cannot exist is accepted like one to a connection that is gone.
-            if let Some(target) = target {
-                let mut publish = Publish::new(hub, target, payload);
-                publish.excluded = parameters.excluded().collect();
-                node.publish(publish)?;
-            }
-            Ok(empty(StatusCode::ACCEPTED))
-        }
-        Operation::Exists(resource) => {
-            let found = match segments.select(resource)? {
-                Some(select) => node.apply(hub, select, ConnOp::Exists).await?.selected,
-                None => 0,
-            };
-            if found == 0 {
-                Err(segments.missing(resource, Missing::Warning))
-            } else {
-                Ok(empty(StatusCode::OK))
-            }
-        }
-        Operation::Close(resource) => {
-            let reason = parameters.single("reason")?.unwrap_or_default().into();
-            if let Some(select) = segments.select(resource)? {
-                let excluded = parameters.excluded().collect();
-                node.apply(hub, select, ConnOp::Close { reason, excluded }).await?;
-            }
-            Ok(empty(StatusCode::NO_CONTENT))
-        }
-        Operation::Join(resource) => {
-            let group = segments.group()?;
-            let select = segments.select(resource)?;
-            let outcome = match select {
-                Some(select) => node.apply(hub, select, ConnOp::Join(group)).await?,
-                None => hublet_hub::Outcome::default(),
-            };
-            let severity = match resource {
-                route::Resource::User => Missing::Warning,
-                _ => Missing::Error,
-            };
-            match outcome {
-                hublet_hub::Outcome { selected: 0, .. } => Err(segments.missing(resource, severity)),
-                hublet_hub::Outcome { refused: 0, .. } => Ok(empty(StatusCode::OK)),
-                _ => Err(RestError::bad_request(format!(
-                    "A connection is in {} groups already, the most it may be in.",
-                    context.config.limits.groups_per_connection
-                ))),
-            }
-        }
-        Operation::Leave(resource) => {
-            let group = segments.group()?;
-            if let Some(select) = segments.select(resource)? {
-                node.apply(hub, select, ConnOp::Leave(group)).await?;
-            }
-            Ok(empty(StatusCode::NO_CONTENT))
-        }
-        Operation::GenerateToken => tokens::generate(connection, request, &parameters, &hub),
+    let since = if config.rest.strict_api_versions { operation.since() } else { "" };
+    parameters.check_version(request.uri.path(), since)?;
+    if context.rate_limit.as_deref().is_some_and(|limit| !limit.take()) {
+        return Err(RestError::Throttled);
     }
+    let call = Call {
+        node: &context.node,
+        config,
+        request,
+        secure: connection.secure,
+        hub: hub_name(hub)?.into(),
+        segments,
+        parameters,
+    };
+    match operation {
+        Operation::Send(resource) => send::send(&call, resource, body).await,
+        Operation::Exists(resource) => connections::exists(&call, resource).await,
+        Operation::Close(resource) => connections::close(&call, resource).await,
+        Operation::Join(resource) => groups::join(&call, resource).await,
+        Operation::Leave(resource) => groups::leave(&call, resource).await,
+        Operation::LeaveAll(resource) => groups::leave_all(&call, resource).await,
+        Operation::JoinMany => groups::join_many(&call, body).await,
+        Operation::LeaveMany => groups::leave_many(&call, body).await,
+        Operation::ListMembers => groups::list(&call).await,
+        Operation::Grant => permissions::grant(&call).await,
+        Operation::Revoke => permissions::revoke(&call).await,
+        Operation::Check => permissions::check(&call).await,
+        Operation::GenerateToken => tokens::generate(&call),
+    }
+}
+
+impl Call<'_> {
+    /// Acts on the connections of a resource; on none for a connection id that this service never gave out.
+    async fn apply(&self, resource: Resource, op: ConnOp) -> Result<Outcome, RestError> {
+        match self.segments.select(resource)? {
+            Some(select) => Ok(self.node.apply(Arc::clone(&self.hub), select, None, op).await?),
+            None => Ok(Outcome::default()),
+        }
+    }
+
+    /// As [`Self::apply`], with [`RestError::Missing`] when there is no such connection.
+    async fn apply_to_existing(
+        &self,
+        resource: Resource,
+        op: ConnOp,
+        severity: Missing,
+    ) -> Result<Outcome, RestError> {
+        match self.apply(resource, op).await? {
+            Outcome { selected: 0, .. } => Err(self.segments.missing(resource, severity)),
+            outcome => Ok(outcome),
+        }
+    }
+}
+
+/// 204, the answer to what takes something away.
+fn gone() -> Response {
+    empty(StatusCode::NO_CONTENT)
 }
 
 /// The hub, lower-cased: hub names have no case (rest-api.md §3.2).
 fn hub_name(segment: &str) -> Result<String, RestError> {
-    crate::http::decode(segment).filter(|hub| name::is_valid_hub(hub)).map(|hub| hub.to_ascii_lowercase()).ok_or_else(
-        || {
-            RestError::validation(
-                "hub",
-                "Invalid hub name. Valid hub name should be a letter followed by letters, digits or any of _`,.[], in \
-                 between 1 and 128 characters long.",
-            )
-        },
-    )
+    let hub = crate::http::decode(segment).filter(|hub| name::is_valid_hub(hub));
+    hub.map(|hub| hub.to_ascii_lowercase()).ok_or_else(|| {
+        RestError::validation(
+            "hub",
+            "Invalid hub name. Valid hub name should be a letter followed by letters, digits or any of _`,.[], in \
+             between 1 and 128 characters long.",
+        )
+    })
 }

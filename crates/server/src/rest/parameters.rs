@@ -1,14 +1,13 @@
 //! Query parameters (rest-api.md §1.5, §3.2). Names have no case; what an operation does not define is ignored.
 
+use std::sync::Arc;
+
 use hublet_wire::id::ConnId;
+use hublet_wire::odata::{Filter, QUERY_BYTES_MAX};
 use hublet_wire::percent;
 
 use super::API_VERSIONS;
 use super::error::RestError;
-use super::route::Resource;
-
-/// Longest time to live of a message, in seconds.
-const TTL_SECONDS_MAX: u32 = 300;
 
 /// The parameters in order, names lower-cased.
 #[derive(Debug)]
@@ -62,37 +61,51 @@ impl Parameters {
         self.all("excluded").filter_map(|text| text.parse().ok())
     }
 
-    /// Checks `api-version`: absent, or once and known.
+    /// Checks `api-version`: absent, or once, known and not older than `since`.
     ///
     /// # Errors
     /// It is neither.
-    pub(super) fn check_version(&self, path: &str) -> Result<(), RestError> {
+    pub(super) fn check_version(&self, path: &str, since: &str) -> Result<(), RestError> {
         let mut values = self.all("api-version");
         match (values.next(), values.next()) {
             (None, _) => Ok(()),
-            (Some(version), None) if API_VERSIONS.split(", ").any(|known| known == version) => Ok(()),
+            // Dates in this form are in the order of their text.
+            (Some(version), None)
+                if API_VERSIONS.split(", ").any(|known| known == version && known >= since) =>
+            {
+                Ok(())
+            }
             (Some(version), _) => {
                 Err(RestError::Version { path: path.to_owned(), version: version.to_owned() })
             }
         }
     }
 
-    /// Checks what only sends have.
+    /// The api-version asked for, or the newest one.
+    pub(super) fn version(&self) -> &str {
+        let newest = API_VERSIONS.rsplit(", ").next().unwrap_or_default();
+        self.all("api-version").next().unwrap_or(newest)
+    }
+
+    /// The filter; none when it is absent or empty.
     ///
     /// # Errors
-    /// A time to live out of range, or a filter, which is not understood here: sending to more connections than were
-    /// meant would be worse.
-    pub(super) fn check_send(&self, resource: Resource) -> Result<(), RestError> {
-        // The time to live is checked and not used, as by the vendor's emulator.
-        self.number("messageTtlSeconds", 0, TTL_SECONDS_MAX)?;
-        let filter = self.single("filter")?.unwrap_or_default();
-        if resource != Resource::Connection && !filter.is_empty() {
-            return Err(RestError::bad_request(
-                "Filters are not supported by this version of the service: nothing was sent.",
-            ));
-        }
-        Ok(())
+    /// It is given twice or is not a valid filter.
+    pub(super) fn filter(&self) -> Result<Option<Arc<Filter>>, RestError> {
+        parse_filter(self.single("filter")?.unwrap_or_default(), QUERY_BYTES_MAX)
     }
+}
+
+/// A filter from its text; an empty one filters nothing (rest-api.md §3.2).
+///
+/// # Errors
+/// It is not valid.
+pub(super) fn parse_filter(text: &str, bytes_max: usize) -> Result<Option<Arc<Filter>>, RestError> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let filter = Filter::parse(text, bytes_max).map_err(|error| RestError::bad_request(error.to_string()))?;
+    Ok(Some(Arc::new(filter)))
 }
 
 #[cfg(test)]
@@ -116,7 +129,7 @@ mod tests {
 
     #[test]
     fn versions() {
-        let check = |query: &str| Parameters::parse(query).check_version("/").is_ok();
+        let check = |query: &str| Parameters::parse(query).check_version("/", "").is_ok();
         for version in API_VERSIONS.split(", ") {
             assert!(check(&format!("api-version={version}")), "{version}");
         }
@@ -130,6 +143,9 @@ mod tests {
         ] {
             assert!(!check(wrong), "{wrong}");
         }
+        let since = |query: &str| Parameters::parse(query).check_version("/", "2023-07-01").is_ok();
+        assert!(since("api-version=2023-07-01") && since("api-version=2024-12-01") && since(""));
+        assert!(!since("api-version=2022-11-01"));
     }
 
     #[test]

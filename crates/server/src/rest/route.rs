@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use http::Method;
-use hublet_hub::Select;
-use hublet_wire::name;
+use hublet_hub::{Permission, Select};
+use hublet_wire::{name, percent};
 
 use super::error::{Missing, RestError};
 
@@ -21,8 +21,34 @@ pub(super) enum Operation {
     Join(Resource),
     /// Remove connections from a group.
     Leave(Resource),
+    /// Remove connections from all groups.
+    LeaveAll(Resource),
+    /// Add connections to several groups.
+    JoinMany,
+    /// Remove connections from several groups.
+    LeaveMany,
+    /// List the members of a group.
+    ListMembers,
+    /// Give a connection a permission.
+    Grant,
+    /// Take a permission from a connection.
+    Revoke,
+    /// Tell whether a connection has a permission.
+    Check,
     /// Make a client token.
     GenerateToken,
+}
+
+impl Operation {
+    /// The first api-version that has it; empty for the oldest one (rest-api.md §9).
+    pub(super) fn since(self) -> &'static str {
+        match self {
+            Self::LeaveAll(Resource::Connection) => "2022-11-01",
+            Self::JoinMany | Self::LeaveMany => "2023-07-01",
+            Self::ListMembers => "2024-12-01",
+            _ => "",
+        }
+    }
 }
 
 /// Which connections an operation is about; the names are in [`Segments`].
@@ -51,25 +77,32 @@ pub(super) struct Segments {
     user: Option<String>,
     group: Option<String>,
     connection: Option<String>,
+    permission: Option<String>,
 }
 
 impl Route {
-    /// Finds the operation for a path below the hub.
+    /// Finds the operation for a path below the hub. With `keep_slashes` an escaped slash in a name stays escaped.
     ///
     /// # Errors
     /// 404 for a path that is none, 405 for one with other methods.
-    pub(super) fn find(method: &Method, path: &str) -> Result<Self, RestError> {
-        use Operation::{Close, Exists, GenerateToken, Join, Leave, Send};
+    pub(super) fn find(method: &Method, path: &str, keep_slashes: bool) -> Result<Self, RestError> {
+        use Operation::*;
         use Resource::{Connection, Group, Hub, User};
         let parts: Vec<&str> = path.split('/').collect();
         let literals: Vec<String> = parts.iter().map(|part| literal(part)).collect();
         let literals: Vec<&str> = literals.iter().map(String::as_str).collect();
-        let name = |at: usize| crate::http::decode(parts[at]);
+        let name = |at: usize| {
+            let decode =
+                if keep_slashes { percent::decode_segment_but_slashes } else { percent::decode_segment };
+            String::from_utf8(decode(parts[at]).into_owned()).ok()
+        };
         let mut segments = Segments::default();
         let operations: &[(Method, Operation)] = match *literals.as_slice() {
             [":send"] => &[(Method::POST, Send(Hub))],
             [":closeconnections"] => &[(Method::POST, Close(Hub))],
             [":generatetoken"] => &[(Method::POST, GenerateToken)],
+            [":addtogroups"] => &[(Method::POST, JoinMany)],
+            [":removefromgroups"] => &[(Method::POST, LeaveMany)],
             ["connections", _] => {
                 segments.connection = name(1);
                 &[(Method::HEAD, Exists(Connection)), (Method::DELETE, Close(Connection))]
@@ -78,6 +111,10 @@ impl Route {
                 segments.connection = name(1);
                 &[(Method::POST, Send(Connection))]
             }
+            ["connections", _, "groups"] => {
+                segments.connection = name(1);
+                &[(Method::DELETE, LeaveAll(Connection))]
+            }
             ["users", _] => {
                 segments.user = name(1);
                 &[(Method::HEAD, Exists(User))]
@@ -85,6 +122,10 @@ impl Route {
             ["users", _, action @ (":send" | ":closeconnections")] => {
                 segments.user = name(1);
                 if action == ":send" { &[(Method::POST, Send(User))] } else { &[(Method::POST, Close(User))] }
+            }
+            ["users", _, "groups"] => {
+                segments.user = name(1);
+                &[(Method::DELETE, LeaveAll(User))]
             }
             ["users", _, "groups", _] => {
                 (segments.user, segments.group) = (name(1), name(3));
@@ -101,6 +142,14 @@ impl Route {
                 } else {
                     &[(Method::POST, Close(Group))]
                 }
+            }
+            ["groups", _, "connections"] => {
+                segments.group = name(1);
+                &[(Method::GET, ListMembers)]
+            }
+            ["permissions", _, "connections", _] => {
+                (segments.permission, segments.connection) = (name(1), name(3));
+                &[(Method::PUT, Grant), (Method::DELETE, Revoke), (Method::HEAD, Check)]
             }
             ["groups", _, "connections", _] => {
                 (segments.group, segments.connection) = (name(1), name(3));
@@ -145,6 +194,26 @@ impl Segments {
         group.map(Arc::from).ok_or_else(|| RestError::invalid_group("group"))
     }
 
+    /// The permission, in any case or as the number that the original's platform gives it (rest-api.md §3.2).
+    ///
+    /// # Errors
+    /// It is neither of the two.
+    pub(super) fn permission(&self) -> Result<Permission, RestError> {
+        let text = self.permission.as_deref().unwrap_or_default();
+        match text {
+            "1" => Ok(Permission::SendToGroup),
+            "2" => Ok(Permission::JoinLeaveGroup),
+            _ if text.eq_ignore_ascii_case("sendToGroup") => Ok(Permission::SendToGroup),
+            _ if text.eq_ignore_ascii_case("joinLeaveGroup") => Ok(Permission::JoinLeaveGroup),
+            _ => Err(RestError::validation("permission", format!("The value '{text}' is not valid."))),
+        }
+    }
+
+    /// The error that says that the connection lacks a permission.
+    pub(super) fn not_permitted(&self, permission: &'static str) -> RestError {
+        RestError::NotPermitted { connection: self.connection.clone().unwrap_or_default(), permission }
+    }
+
     /// The error that says that there is no such connection, user or group.
     pub(super) fn missing(&self, resource: Resource, severity: Missing) -> RestError {
         let (what, name) = match resource {
@@ -166,7 +235,7 @@ mod tests {
     use super::*;
 
     fn find(method: &Method, path: &str) -> Result<Operation, String> {
-        match Route::find(method, path) {
+        match Route::find(method, path, false) {
             Ok(route) => Ok(route.operation),
             Err(RestError::NoRoute) => Err("404".to_owned()),
             Err(RestError::Method(allowed)) => Err(format!("405 {allowed:?}")),
@@ -176,7 +245,7 @@ mod tests {
 
     #[test]
     fn operations() {
-        use Operation::{Close, Exists, GenerateToken, Join, Leave, Send};
+        use Operation::*;
         use Resource::{Connection, Group, Hub, User};
         for (method, path, operation) in [
             (Method::POST, ":send", Send(Hub)),
@@ -196,6 +265,14 @@ mod tests {
             (Method::PUT, "users/u/groups/g", Join(User)),
             (Method::DELETE, "users/u/groups/g", Leave(User)),
             (Method::POST, ":generateToken", GenerateToken),
+            (Method::POST, ":addToGroups", JoinMany),
+            (Method::POST, ":removeFromGroups", LeaveMany),
+            (Method::DELETE, "connections/c/groups", LeaveAll(Connection)),
+            (Method::DELETE, "users/u/groups", LeaveAll(User)),
+            (Method::GET, "groups/g/connections", ListMembers),
+            (Method::PUT, "permissions/sendToGroup/connections/c", Grant),
+            (Method::DELETE, "permissions/x/connections/c", Revoke),
+            (Method::HEAD, "permissions/1/connections/c", Check),
             // A user may be called like a literal.
             (Method::HEAD, "users/:send", Exists(User)),
         ] {
@@ -216,10 +293,13 @@ mod tests {
 
     #[test]
     fn names() {
-        let route = Route::find(&Method::PUT, "users/a%2Fb%20+/groups/G%C3%BC").unwrap();
+        let path = "users/a%2Fb%20+/groups/G%C3%BC";
+        let legacy = Route::find(&Method::PUT, path, true).unwrap();
+        assert_eq!(legacy.segments.select(Resource::User).unwrap(), Some(Select::User("a%2Fb +".into())));
+        let route = Route::find(&Method::PUT, path, false).unwrap();
         assert_eq!(route.segments.select(Resource::User).unwrap(), Some(Select::User("a/b +".into())));
         assert_eq!(&*route.segments.group().unwrap(), "Gü");
-        let of = |path: &str| Route::find(&Method::DELETE, path).unwrap().segments;
+        let of = |path: &str| Route::find(&Method::DELETE, path, false).unwrap().segments;
         assert!(of("users/%20/groups/g").select(Resource::User).is_err());
         assert!(of("users/%ff/groups/g").select(Resource::User).is_err());
         assert!(of("users/u/groups/%20").group().is_err());

@@ -1,14 +1,13 @@
 //! `:generateToken`: client tokens made by the service (rest-api.md §8.3).
 
 use http::StatusCode;
-use http::request::Parts;
 use hublet_wire::jwt::{NewToken, with_signature};
 use hublet_wire::name;
 use serde::Serialize;
 
+use super::Call;
 use super::error::RestError;
-use super::parameters::Parameters;
-use crate::http::{Connection, Response, endpoint, json, now_s};
+use crate::http::{Response, endpoint, json, now_s};
 
 /// Issuer of the tokens that the original makes.
 const ISSUER: &str = "https://webpubsub.azure.com";
@@ -21,12 +20,8 @@ struct Answer<'a> {
     token: &'a str,
 }
 
-pub(super) fn generate(
-    connection: &Connection,
-    request: &Parts,
-    parameters: &Parameters,
-    hub: &str,
-) -> Result<Response, RestError> {
+pub(super) fn generate(call: &Call<'_>) -> Result<Response, RestError> {
+    let parameters = &call.parameters;
     let user = parameters.single("userId")?;
     let minutes = parameters.number("minutesToExpire", 1, MINUTES_MAX)?.unwrap_or(MINUTES_DEFAULT);
     let client_type = parameters.single("clientType")?.unwrap_or("Default");
@@ -39,10 +34,9 @@ pub(super) fn generate(
     if !groups.iter().all(|group| name::is_valid_group(group)) {
         return Err(RestError::invalid_group("group"));
     }
-    let config = &connection.context.config;
     let now_s = now_s();
     let new = NewToken {
-        aud: &format!("{}/client/hubs/{hub}", endpoint(config, request, connection.secure)),
+        aud: &format!("{}/client/hubs/{}", endpoint(call.config, call.request, call.secure), call.hub),
         exp: now_s.saturating_add(i64::from(minutes) * 60),
         iat: now_s,
         nbf: Some(now_s),
@@ -52,7 +46,7 @@ pub(super) fn generate(
         groups: &groups,
     };
     let input = new.signing_input();
-    let signature = config.keys.sign(&input);
+    let signature = call.config.keys.sign(&input);
     let token = with_signature(input, &signature);
     // A string always serialises.
     Ok(json(StatusCode::OK, serde_json::to_vec(&Answer { token: &token }).unwrap_or_default()))
