@@ -6,6 +6,10 @@ use std::path::Path;
 mod frame_decoder;
 #[path = "../../../fuzz/fuzz_targets/checks/json_message.rs"]
 mod json_message;
+#[path = "../../../fuzz/fuzz_targets/checks/odata_filter.rs"]
+mod odata_filter;
+#[path = "../../../fuzz/fuzz_targets/checks/percent.rs"]
+mod percent;
 #[path = "../../../fuzz/fuzz_targets/checks/token.rs"]
 mod token;
 
@@ -31,6 +35,16 @@ fn frame_decoder_corpus() {
 #[test]
 fn json_message_corpus() {
     run("json_message", json_message::check);
+}
+
+#[test]
+fn odata_filter_corpus() {
+    run("odata_filter", odata_filter::check);
+}
+
+#[test]
+fn percent_corpus() {
+    run("percent", percent::check);
 }
 
 #[test]
