@@ -4,7 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use hublet_client::pubsub::{self, Data, Message};
-use hublet_client::rest::{self, Target};
+use hublet_client::rest::{self, Target, TokenOptions};
 use hublet_client::{ClientAccess, ConnectOptions, ConnectionString, Error, Tls};
 use hublet_tests::http::exchange_at;
 use hublet_tests::{Server, new_folder};
@@ -40,7 +40,7 @@ async fn clients_and_app_servers_speak_tls() {
     round_trip(&named, &tls).await.expect("another name of the same service");
     // A token that the service makes is for the address that it was asked at.
     let mut rest = rest::Client::new(service.clone(), "chat", tls.clone());
-    let token = rest.generate_token(Some("u"), &[], &[], 5).await.expect("a token");
+    let token = rest.generate_token(&TokenOptions::default()).await.expect("a token");
     let url = format!("{}/client/hubs/chat?access_token={token}", service.endpoint().replace("https", "wss"));
     let options = ConnectOptions { tls, ..ConnectOptions::default() };
     pubsub::Client::connect(&url, &options).await.expect("the token is good");

@@ -70,7 +70,7 @@ fn explained(error: &anyhow::Error) -> (String, String, u8) {
     }
     if let Some(error) = error.downcast_ref::<Error>() {
         let code = match error {
-            Error::ConnectionString(_) | Error::Hub(_) | Error::Url(_) => USAGE,
+            Error::ConnectionString(_) | Error::Hub(_) | Error::Url(_) | Error::Metadata(_) => USAGE,
             _ => 1,
         };
         // Its text has those of its sources in it.
@@ -87,6 +87,7 @@ pub(crate) fn hint(error: &Error) -> &'static str {
         }
         Error::Url(_) => "A client access URL looks like ws://localhost:8080/client/hubs/chat?access_token=…",
         Error::Hub(_) => "Choose another name for --hub.",
+        Error::Metadata(_) => "Write --metadata NAME=VALUE, once for each name.",
         Error::Connect { source, .. } => match source.kind() {
             io::ErrorKind::ConnectionRefused => {
                 "Is the service running? Start it with `hublet`, or name another one with --connection-string."

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args as ClapArgs, Subcommand, ValueEnum};
 use hublet_client::pubsub::Data;
-use hublet_client::rest::{self, Target};
+use hublet_client::rest::{self, SendOptions, Target};
 use serde_json::json;
 
 use crate::failure::Failure;
@@ -111,7 +111,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let data = data(bytes, message.data_type)?;
     let data_type = data.type_name();
     let mut client = rest::Client::new(service, &message.hub.hub, message.service.tls());
-    service::block_on(async { Ok(client.send_except(target, data, excluded).await?) })?;
+    service::block_on(async {
+        Ok(client.send_with(target, data, &SendOptions { excluded, ..SendOptions::default() }).await?)
+    })?;
 
     let (kind, name) = match target {
         Target::All => ("all", None),

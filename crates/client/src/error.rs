@@ -21,6 +21,9 @@ pub enum Error {
         "{0:?} is not a hub name: a letter, then letters, digits or one of _`,.[] are allowed, 128 characters at most."
     )]
     Hub(String),
+    /// Metadata that the service would not take, or would change; the text says why.
+    #[error("{0}")]
+    Metadata(String),
     /// No TCP connection.
     #[error("Cannot connect to {authority}: {source}.")]
     Connect {
