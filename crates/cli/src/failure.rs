@@ -45,10 +45,25 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
+/// The question was answered with no, on standard output: nothing failed, and the exit code says it too.
+#[derive(Debug)]
+pub(crate) struct No;
+
+impl fmt::Display for No {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("The answer is no.")
+    }
+}
+
+impl std::error::Error for No {}
+
 /// Tells what happened on standard error, and says how the process ends.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     if error.is::<ReaderGone>() {
         return ExitCode::SUCCESS;
+    }
+    if error.is::<No>() {
+        return ExitCode::FAILURE;
     }
     let (what, hint, code) = explained(error);
     let (bold, plain) = if output::has_colour(&io::stderr()) { ("\x1b[1;31m", "\x1b[0m") } else { ("", "") };
@@ -87,7 +102,6 @@ pub(crate) fn hint(error: &Error) -> &'static str {
         }
         Error::Url(_) => "A client access URL looks like ws://localhost:8080/client/hubs/chat?access_token=…",
         Error::Hub(_) => "Choose another name for --hub.",
-        Error::Metadata(_) => "Write --metadata NAME=VALUE, once for each name.",
         Error::Connect { source, .. } => match source.kind() {
             io::ErrorKind::ConnectionRefused => {
                 "Is the service running? Start it with `hublet`, or name another one with --connection-string."
@@ -102,6 +116,13 @@ pub(crate) fn hint(error: &Error) -> &'static str {
             "--ca-file takes a PEM file, such as tls/ca.pem in the data folder of the service."
         }
         Error::Timeout(_) => "Check the address, and whether the service is overloaded.",
+        Error::Metadata(_) => "Write --metadata NAME=VALUE, once for each name.",
+        Error::Rest { code: Some(code), .. } if code.ends_with(".Connection.NotExisted") => {
+            "The connection has ended, or belongs to another hub. `hublet group connections GROUP` lists ids."
+        }
+        Error::Rest { code: Some(code), .. } if code.ends_with(".User.NotExisted") => {
+            "The user has no connection now, or another hub is meant: see --hub."
+        }
         Error::Refused { status, .. } | Error::Rest { status, .. } => status_hint(status.as_u16()),
         Error::Http(_) | Error::Handshake(_) => {
             "Is this a Web PubSub service? If it speaks TLS, write https:// in the Endpoint."
@@ -114,13 +135,16 @@ pub(crate) fn hint(error: &Error) -> &'static str {
 
 fn status_hint(status: u16) -> &'static str {
     match status {
-        400 => "Check the names of the hub and the groups.",
+        400 => "Check the names of the hub and the groups, and the filter if there is one.",
         401 => {
             "The access key is probably not one of this service: give the connection string that it printed when it \
              started with --connection-string or HUBLET_CONNECTION_STRING. The service's log has the reason."
         }
         403 => "The service does not allow this from here.",
         404 => "Is the Endpoint of the connection string that of a Web PubSub service?",
+        409 => {
+            "Revoke what the connection no longer needs, or give its client access URL a role for all groups."
+        }
         413 => "A message may have 1 MiB at most.",
         429 => "The service is at its limit: close connections, or raise the limit.",
         500..=599 => "The service is stopping or overloaded: try again, and see its log.",

@@ -3,16 +3,23 @@
 #[cfg(target_os = "linux")]
 mod bench;
 mod check_config;
+mod choice;
+mod close;
 mod connect;
+mod connection;
 mod duration;
+mod exists;
 mod failure;
 mod generate;
+mod group;
 mod health;
 mod output;
+mod permission;
 mod send;
 mod serve;
 mod service;
 mod token;
+mod user;
 
 use std::process::ExitCode;
 
@@ -24,6 +31,7 @@ Examples:
   hublet token --hub chat --user me                print a client access URL
   hublet connect --hub chat                        join, send and see what arrives
   hublet send group room \"hello\" --hub chat        publish as an app server does
+  hublet group connections room --hub chat         list who is in a group
   hublet health                                    exit 0 if the service is ready
 
 Exit codes: 0 done, 1 failed, 2 the command line is wrong.";
@@ -52,6 +60,14 @@ enum Command {
     Connect(connect::Args),
     /// Send a message as an app server does
     Send(send::Args),
+    /// Manage groups: members, messages, existence
+    Group(group::Args),
+    /// Manage the connections of a user
+    User(user::Args),
+    /// Manage single connections, or close all
+    Connection(connection::Args),
+    /// Let connections send to groups, join and leave them, or forbid it
+    Permission(permission::Args),
     /// Say whether the service is ready
     Health(health::Args),
     /// Measure a service under load
@@ -72,6 +88,10 @@ fn main() -> ExitCode {
         Command::Token(args) => token::run(&args),
         Command::Connect(args) => connect::run(&args),
         Command::Send(args) => send::run(&args),
+        Command::Group(args) => group::run(&args),
+        Command::User(args) => user::run(&args),
+        Command::Connection(args) => connection::run(&args),
+        Command::Permission(args) => permission::run(&args),
         Command::Health(args) => health::run(&args),
         #[cfg(target_os = "linux")]
         Command::Bench(args) => bench::run(args),
@@ -112,6 +132,34 @@ mod tests {
             "hublet connect ws://h/client/hubs/c?access_token=t --json",
             "hublet send group room hello --hub chat",
             "hublet send --help",
+            "hublet send --hub chat --json group room hi",
+            "hublet send broadcast hi --filter f --ttl 300 --metadata a=b --metadata c=d=e --hub chat",
+            "hublet send user u hi --ttl 0 --filter f --metadata a= --hub chat",
+            "hublet send connection c hi --ttl 1 --metadata a=b --hub chat",
+            "hublet --help",
+            "hublet group send room hi --exclude c --hub chat",
+            "hublet group --hub chat add-connection room c",
+            "hublet group remove-connection room c --json",
+            "hublet group add-user room u",
+            "hublet group remove-user room u",
+            "hublet group exists room",
+            "hublet group close room --reason why --exclude a --exclude b",
+            "hublet group connections room --top 5",
+            "hublet group list-connections room",
+            "hublet group add a b --filter f",
+            "hublet group remove a --all",
+            "hublet user exist u",
+            "hublet user send u hi --type json",
+            "hublet user close u --reason why --exclude c",
+            "hublet user remove-from-all-groups u",
+            "hublet connection exist c",
+            "hublet connection send c hi",
+            "hublet connection close c --reason why",
+            "hublet connection close --all --exclude c",
+            "hublet connection leave-all-groups c",
+            "hublet permission grant sendToGroup c room",
+            "hublet permission revoke join-leave-group c room",
+            "hublet permission --hub chat check SENDTOGROUP c room --json",
             "hublet send all - --hub chat --type json --exclude a --exclude b",
             "hublet send user u --file f --type binary --hub chat --json",
             "hublet send connection c hello --hub chat --ca-file f --connection-string s",
@@ -140,6 +188,21 @@ mod tests {
             ("hublet send group room --hub c", ErrorKind::MissingRequiredArgument),
             ("hublet send all text --file f --hub c", ErrorKind::ArgumentConflict),
             ("hublet send user u text --exclude c --hub c", ErrorKind::UnknownArgument),
+            ("hublet send connection c text --filter f --hub c", ErrorKind::UnknownArgument),
+            ("hublet send all text --ttl 301", ErrorKind::ValueValidation),
+            ("hublet send all text --metadata a", ErrorKind::ValueValidation),
+            ("hublet send --hub 1 all text", ErrorKind::ValueValidation),
+            ("hublet group", ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand),
+            ("hublet group add room", ErrorKind::MissingRequiredArgument),
+            ("hublet group add room --all --filter f", ErrorKind::ArgumentConflict),
+            ("hublet group remove --all", ErrorKind::MissingRequiredArgument),
+            ("hublet group exists ", ErrorKind::InvalidValue),
+            ("hublet group connections room --top 0", ErrorKind::ValueValidation),
+            ("hublet connection close", ErrorKind::MissingRequiredArgument),
+            ("hublet connection close c --all", ErrorKind::ArgumentConflict),
+            ("hublet connection close c --exclude d", ErrorKind::ArgumentConflict),
+            ("hublet permission grant send c room", ErrorKind::InvalidValue),
+            ("hublet permission check sendToGroup c", ErrorKind::MissingRequiredArgument),
             ("hublet health --timeout 0s", ErrorKind::ValueValidation),
             ("hublet completions cmd", ErrorKind::InvalidValue),
         ] {

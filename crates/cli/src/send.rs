@@ -4,18 +4,22 @@ use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use clap::{Args as ClapArgs, Subcommand, ValueEnum};
+use clap::builder::NonEmptyStringValueParser;
+use clap::{Args as ClapArgs, Subcommand, ValueEnum, value_parser};
 use hublet_client::pubsub::Data;
-use hublet_client::rest::{self, SendOptions, Target};
+use hublet_client::rest::{SendOptions, Target};
 use serde_json::json;
 
+use crate::choice::{ExceptArgs, FilterArgs};
 use crate::failure::Failure;
 use crate::output;
-use crate::service::{self, HubArgs, ServiceArgs};
+use crate::service::HubServiceArgs;
 
 /// Arguments of `hublet send`.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Args {
+    #[command(flatten)]
+    at: HubServiceArgs,
     #[command(subcommand)]
     to: To,
 }
@@ -24,35 +28,61 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 enum To {
     /// Send to all connections of the hub
-    All {
-        #[command(flatten)]
-        message: MessageArgs,
-        #[command(flatten)]
-        except: ExceptArgs,
-    },
+    #[command(visible_alias = "broadcast")]
+    All(AllArgs),
     /// Send to the connections in a group
-    Group {
-        /// Group
-        group: String,
-        #[command(flatten)]
-        message: MessageArgs,
-        #[command(flatten)]
-        except: ExceptArgs,
-    },
+    Group(GroupArgs),
     /// Send to the connections of a user
-    User {
-        /// User id
-        user: String,
-        #[command(flatten)]
-        message: MessageArgs,
-    },
+    User(UserArgs),
     /// Send to one connection
-    Connection {
-        /// Connection id
-        id: String,
-        #[command(flatten)]
-        message: MessageArgs,
-    },
+    Connection(ConnectionArgs),
+}
+
+/// A message to all.
+#[derive(Debug, ClapArgs)]
+struct AllArgs {
+    #[command(flatten)]
+    message: MessageArgs,
+    #[command(flatten)]
+    filter: FilterArgs,
+    #[command(flatten)]
+    except: ExceptArgs,
+}
+
+/// A message to a group.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct GroupArgs {
+    /// Group
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
+    group: String,
+    #[command(flatten)]
+    message: MessageArgs,
+    #[command(flatten)]
+    filter: FilterArgs,
+    #[command(flatten)]
+    except: ExceptArgs,
+}
+
+/// A message to a user.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct UserArgs {
+    /// User id
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
+    user: String,
+    #[command(flatten)]
+    message: MessageArgs,
+    #[command(flatten)]
+    filter: FilterArgs,
+}
+
+/// A message to a connection.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ConnectionArgs {
+    /// Connection id
+    #[arg(value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
+    connection: String,
+    #[command(flatten)]
+    message: MessageArgs,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -69,18 +99,13 @@ struct MessageArgs {
     #[arg(long = "type", value_enum, value_name = "TYPE", default_value = "text")]
     data_type: DataType,
 
-    #[command(flatten)]
-    hub: HubArgs,
+    /// How long it may wait for a slow client, 0 to 300; 0 is as long as needed
+    #[arg(long = "ttl", value_name = "SECONDS", value_parser = value_parser!(u32).range(0..=300))]
+    ttl_seconds: Option<u32>,
 
-    #[command(flatten)]
-    service: ServiceArgs,
-}
-
-#[derive(Debug, ClapArgs)]
-struct ExceptArgs {
-    /// Id of a connection that does not get the message; repeat it for several
-    #[arg(long = "exclude", value_name = "ID")]
-    excluded: Vec<String>,
+    /// Metadata that goes with the message; repeat it for several
+    #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
+    metadata: Vec<(String, String)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -93,15 +118,50 @@ enum DataType {
     Binary,
 }
 
+/// A message and everything said about it.
+struct Sending<'a> {
+    target: Target<'a>,
+    message: &'a MessageArgs,
+    filter: Option<&'a str>,
+    excluded: &'a [String],
+}
+
 /// Sends the message.
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
-    let (target, message, excluded): (_, _, &[String]) = match &args.to {
-        To::All { message, except } => (Target::All, message, &except.excluded),
-        To::Group { group, message, except } => (Target::Group(group), message, &except.excluded),
-        To::User { user, message } => (Target::User(user), message, &[]),
-        To::Connection { id, message } => (Target::Connection(id), message, &[]),
-    };
-    let service = message.service.connection_string()?;
+    match &args.to {
+        To::All(AllArgs { message, filter, except }) => send(
+            &args.at,
+            &Sending { target: Target::All, message, filter: filter.get(), excluded: &except.excluded },
+        ),
+        To::Group(to) => to_group(&args.at, to),
+        To::User(to) => to_user(&args.at, to),
+        To::Connection(to) => to_connection(&args.at, to),
+    }
+}
+
+/// Sends to a group.
+pub(crate) fn to_group(at: &HubServiceArgs, args: &GroupArgs) -> anyhow::Result<()> {
+    let GroupArgs { group, message, filter, except } = args;
+    let target = Target::Group(group);
+    send(at, &Sending { target, message, filter: filter.get(), excluded: &except.excluded })
+}
+
+/// Sends to a user.
+pub(crate) fn to_user(at: &HubServiceArgs, args: &UserArgs) -> anyhow::Result<()> {
+    let UserArgs { user, message, filter } = args;
+    send(at, &Sending { target: Target::User(user), message, filter: filter.get(), excluded: &[] })
+}
+
+/// Sends to a connection.
+pub(crate) fn to_connection(at: &HubServiceArgs, args: &ConnectionArgs) -> anyhow::Result<()> {
+    let ConnectionArgs { connection, message } = args;
+    send(at, &Sending { target: Target::Connection(connection), message, filter: None, excluded: &[] })
+}
+
+fn send(at: &HubServiceArgs, sending: &Sending<'_>) -> anyhow::Result<()> {
+    let Sending { target, message, filter, excluded } = *sending;
+    // Before the input is waited for.
+    at.hub()?;
     let bytes = match (&message.file, message.text.as_deref()) {
         (Some(file), _) => from_file(file)?,
         (None, Some("-")) => from_input()?,
@@ -110,10 +170,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let length = bytes.len();
     let data = data(bytes, message.data_type)?;
     let data_type = data.type_name();
-    let mut client = rest::Client::new(service, &message.hub.hub, message.service.tls());
-    service::block_on(async {
-        Ok(client.send_with(target, data, &SendOptions { excluded, ..SendOptions::default() }).await?)
-    })?;
+    let options =
+        SendOptions { excluded, filter, ttl_seconds: message.ttl_seconds, metadata: &message.metadata };
+    at.call(async |client| client.send_with(target, data, &options).await)?;
 
     let (kind, name) = match target {
         Target::All => ("all", None),
@@ -121,14 +180,15 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         Target::User(id) => ("user", Some(id)),
         Target::Connection(id) => ("connection", Some(id)),
     };
-    if message.service.json {
-        let hub = &message.hub.hub;
-        let shown =
-            json!({ "sent": true, "hub": hub, "to": kind, "name": name, "type": data_type, "bytes": length });
-        return output::line(&shown.to_string());
-    }
+    let shown = json!({ "sent": true, "to": kind, "name": name, "type": data_type, "bytes": length });
     let name = name.map(|name| format!(" {}", output::printable(name))).unwrap_or_default();
-    output::line(&format!("sent to {kind}{name} in hub {}", message.hub.hub))
+    at.tell(&format!("sent to {kind}{name}"), shown)
+}
+
+/// Reads `NAME=VALUE`.
+fn pair(text: &str) -> Result<(String, String), &'static str> {
+    let (name, value) = text.split_once('=').ok_or("write a name, `=` and a value")?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 fn from_file(file: &Path) -> Result<Vec<u8>, Failure> {

@@ -3,7 +3,11 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use hublet_client::{ConnectionString, Error, Tls, check_hub};
+use hublet_client::{ConnectionString, Error, Tls, check_hub, rest};
+use serde_json::Value;
+
+use crate::failure::Failure;
+use crate::output;
 
 /// Where the official SDKs' samples keep the connection string.
 const SDK_VARIABLE: &str = "WebPubSubConnectionString";
@@ -20,6 +24,7 @@ pub(crate) struct ServiceArgs {
         value_name = "STRING",
         env = "HUBLET_CONNECTION_STRING",
         hide_env_values = true,
+        global = true,
         help_heading = "Service"
     )]
     connection_string: Option<String>,
@@ -30,12 +35,13 @@ pub(crate) struct ServiceArgs {
         value_name = "FILE",
         env = "HUBLET_CA_FILE",
         hide_env_values = true,
+        global = true,
         help_heading = "Service"
     )]
     ca_file: Option<PathBuf>,
 
     /// Write JSON for programs instead of text for people
-    #[arg(long)]
+    #[arg(long, global = true)]
     pub(crate) json: bool,
 }
 
@@ -65,6 +71,65 @@ pub(crate) struct HubArgs {
     /// Hub to use
     #[arg(long, value_name = "HUB", env = "HUBLET_HUB", hide_env_values = true, value_parser = hub, help_heading = "Service")]
     pub(crate) hub: String,
+}
+
+/// The hub and the service of a command with verbs: these options stand before or behind the verb.
+#[derive(Debug, Args)]
+pub(crate) struct HubServiceArgs {
+    /// Hub to use; required here or in the environment
+    // The parser cannot require what may stand in two places.
+    #[arg(
+        long,
+        value_name = "HUB",
+        env = "HUBLET_HUB",
+        hide_env_values = true,
+        value_parser = hub,
+        global = true,
+        help_heading = "Service"
+    )]
+    hub: Option<String>,
+
+    #[command(flatten)]
+    service: ServiceArgs,
+}
+
+impl HubServiceArgs {
+    /// The hub.
+    pub(crate) fn hub(&self) -> Result<&str, Failure> {
+        self.hub.as_deref().ok_or_else(|| {
+            Failure::usage(
+                "No hub is named.",
+                "Name one with --hub HUB, or in the environment variable HUBLET_HUB.",
+            )
+        })
+    }
+
+    /// Performs calls to the REST API of the hub.
+    pub(crate) fn call<T>(
+        &self,
+        calls: impl AsyncFnOnce(&mut rest::Client) -> Result<T, Error>,
+    ) -> anyhow::Result<T> {
+        let mut client =
+            rest::Client::new(self.service.connection_string()?, self.hub()?, self.service.tls());
+        block_on(async { Ok(calls(&mut client).await?) })
+    }
+
+    /// Tells what was done, as one sentence or as a JSON object to which the hub is added.
+    pub(crate) fn tell(&self, sentence: &str, mut object: Value) -> anyhow::Result<()> {
+        let hub = self.hub()?;
+        if !self.service.json {
+            return output::line(&format!("{sentence} in hub {hub}"));
+        }
+        if let Some(members) = object.as_object_mut() {
+            members.insert("hub".to_owned(), hub.into());
+        }
+        output::line(&object.to_string())
+    }
+
+    /// Whether results are written as JSON.
+    pub(crate) fn json(&self) -> bool {
+        self.service.json
+    }
 }
 
 /// Reads a hub name.

@@ -76,8 +76,26 @@ fn header<'a>(head: &'a str, name: &str) -> &'a str {
 fn http(mut socket: TcpStream, head: String) -> Seen {
     let mut body = vec![0; header(&head, "content-length").parse().unwrap_or(0)];
     socket.read_exact(&mut body).unwrap();
-    socket.write_all(b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n").unwrap();
+    socket.write_all(rest_answer(&head).as_bytes()).unwrap();
     Seen { head, messages: vec![String::from_utf8(body).unwrap()], closed_with: None }
+}
+
+/// Every call succeeds, unless it is about something whose name begins with `missing`.
+fn rest_answer(head: &str) -> String {
+    let whole = |status: &str, body: &str| {
+        format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+    };
+    if let Some(at) = head.find("/missing-") {
+        let what = if head[at..].starts_with("/missing-user") { "User" } else { "Connection" };
+        let body = format!(r#"{{"code":"Error.{what}.NotExisted","message":"{what} is not found."}}"#);
+        let body = if head.starts_with("HEAD ") { "" } else { &body };
+        return whole(&format!("404 Not Found\r\nx-ms-error-code: Error.{what}.NotExisted"), body);
+    }
+    if head.starts_with("GET ") {
+        let members = r#"{"connectionId":"c1","userId":"me"},{"connectionId":"c23","userId":null}"#;
+        return whole("200 OK", &format!(r#"{{"value":[{members}]}}"#));
+    }
+    whole("202 Accepted", "")
 }
 
 fn websocket(mut socket: TcpStream, head: String, answer: Answer) -> Seen {
@@ -288,6 +306,207 @@ fn messages_of_an_app_server() {
     assert_eq!(seen.messages, ["{\"a\": 1}"]);
 }
 
+/// Runs a command and returns its exit code and output, and the request line without api-version and the body.
+fn call(arguments: &str) -> (i32, String, String, String) {
+    let service = Service::start(obliging);
+    let (code, out, error) = run(arguments, &service.connection_string(), "");
+    assert_eq!(error, "", "{arguments}");
+    let Seen { head, messages, .. } = service.seen();
+    let request = head.lines().next().unwrap().trim_end_matches(" HTTP/1.1");
+    let request = request.replace("/api/hubs/chat", "").replace("?api-version=2024-12-01", "");
+    (code, out, request, messages.concat())
+}
+
+#[test]
+fn what_is_done_is_told_in_a_sentence_and_in_json() {
+    for (arguments, request, sentence, json) in [
+        (
+            "send all x --ttl 5 --filter f --exclude e",
+            "POST /:send&excluded=e&filter=f&messageTtlSeconds=5",
+            "sent to all",
+            r#"{"bytes":1,"hub":"chat","name":null,"sent":true,"to":"all","type":"text"}"#,
+        ),
+        (
+            "group add-connection g c",
+            "PUT /groups/g/connections/c",
+            "added connection c to group g",
+            r#"{"added":true,"connection":"c","group":"g","hub":"chat"}"#,
+        ),
+        (
+            "group add-user g u",
+            "PUT /users/u/groups/g",
+            "added user u to group g",
+            r#"{"added":true,"group":"g","hub":"chat","user":"u"}"#,
+        ),
+        (
+            "group remove-connection g c",
+            "DELETE /groups/g/connections/c",
+            "removed connection c from group g",
+            r#"{"connection":"c","group":"g","hub":"chat","removed":true}"#,
+        ),
+        (
+            "group remove-user g u",
+            "DELETE /users/u/groups/g",
+            "removed user u from group g",
+            r#"{"group":"g","hub":"chat","removed":true,"user":"u"}"#,
+        ),
+        (
+            "group exist g",
+            "HEAD /groups/g",
+            "group g has connections",
+            r#"{"exists":true,"group":"g","hub":"chat"}"#,
+        ),
+        (
+            "group close g --reason why --exclude a --exclude b",
+            "POST /groups/g/:closeConnections&excluded=a&excluded=b&reason=why",
+            "closed the connections in group g but the excluded ones",
+            r#"{"closed":true,"group":"g","hub":"chat"}"#,
+        ),
+        (
+            "user exists a/b",
+            "HEAD /users/a%2Fb",
+            "user a/b has connections",
+            r#"{"exists":true,"hub":"chat","user":"a/b"}"#,
+        ),
+        (
+            "user close u --exclude a",
+            "POST /users/u/:closeConnections&excluded=a",
+            "closed the connections of user u but the excluded one",
+            r#"{"closed":true,"hub":"chat","user":"u"}"#,
+        ),
+        (
+            "user leave-all-groups u",
+            "DELETE /users/u/groups",
+            "removed user u from all groups",
+            r#"{"hub":"chat","removed":true,"user":"u"}"#,
+        ),
+        (
+            "connection exists c",
+            "HEAD /connections/c",
+            "connection c exists",
+            r#"{"connection":"c","exists":true,"hub":"chat"}"#,
+        ),
+        (
+            "connection close c --reason why",
+            "DELETE /connections/c&reason=why",
+            "closed connection c",
+            r#"{"closed":true,"connection":"c","hub":"chat"}"#,
+        ),
+        (
+            "connection close --all",
+            "POST /:closeConnections",
+            "closed all connections",
+            r#"{"closed":true,"hub":"chat"}"#,
+        ),
+        (
+            "connection leave-all-groups c",
+            "DELETE /connections/c/groups",
+            "removed connection c from all groups",
+            r#"{"connection":"c","hub":"chat","removed":true}"#,
+        ),
+        (
+            "permission grant sendToGroup c g",
+            "PUT /permissions/sendToGroup/connections/c&targetName=g",
+            "connection c may now send to group g",
+            r#"{"connection":"c","granted":true,"group":"g","hub":"chat","permission":"sendToGroup"}"#,
+        ),
+        (
+            "permission revoke joinLeaveGroup c g",
+            "DELETE /permissions/joinLeaveGroup/connections/c&targetName=g",
+            "connection c may no longer join and leave group g",
+            r#"{"connection":"c","group":"g","hub":"chat","permission":"joinLeaveGroup","revoked":true}"#,
+        ),
+        (
+            "permission check join-leave-group c g",
+            "HEAD /permissions/joinLeaveGroup/connections/c&targetName=g",
+            "connection c may join and leave group g",
+            r#"{"allowed":true,"connection":"c","group":"g","hub":"chat","permission":"joinLeaveGroup"}"#,
+        ),
+    ] {
+        let (code, out, requested, _) = call(&format!("{arguments} --hub chat"));
+        assert_eq!((code, out), (0, format!("{sentence} in hub chat\n")), "{arguments}");
+        assert_eq!(requested, request, "{arguments}");
+        // The options of the service stand before the verb as well.
+        let (command, verb) = arguments.split_once(' ').unwrap();
+        let (code, out, requested, _) = call(&format!("{command} --hub chat --json {verb}"));
+        assert_eq!((code, out), (0, format!("{json}\n")), "{arguments}");
+        assert_eq!(requested, request, "{arguments}");
+    }
+}
+
+#[test]
+fn several_groups_change_at_once() {
+    for (arguments, request, sentence, json) in [
+        (
+            "group add a b --filter userId&ne&null",
+            "POST /:addToGroups",
+            "added the connections that satisfy the filter to groups a, b",
+            r#"{"added":true,"filter":"userId&ne&null","groups":["a","b"],"hub":"chat"}"#,
+        ),
+        (
+            "group remove a --all",
+            "POST /:removeFromGroups",
+            "removed all connections from group a",
+            r#"{"filter":null,"groups":["a"],"hub":"chat","removed":true}"#,
+        ),
+    ] {
+        let (code, out, requested, body) = call(&format!("{arguments} --hub chat"));
+        assert_eq!((code, out), (0, format!("{sentence} in hub chat\n")));
+        assert_eq!(requested, request);
+        let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+        let (_, out, ..) = call(&format!("{arguments} --hub chat --json"));
+        assert_eq!(out, format!("{json}\n"));
+        let shown: serde_json::Value = serde_json::from_str(&out).unwrap();
+        assert_eq!((&body["groups"], &body["filter"]), (&shown["groups"], &shown["filter"]));
+    }
+}
+
+#[test]
+fn the_members_of_a_group() {
+    let (code, out, request, _) = call("group connections g --top 7 --hub chat");
+    assert_eq!((code, out.as_str()), (0, "connection  user\nc1          me\nc23\n"));
+    assert_eq!(request, "GET /groups/g/connections&top=7");
+    let (code, out, ..) = call("group list g --hub chat --json");
+    let shown: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((code, out.lines().count()), (0, 1));
+    let members = serde_json::json!([
+        { "connectionId": "c1", "userId": "me" },
+        { "connectionId": "c23", "userId": null },
+    ]);
+    assert_eq!(shown, serde_json::json!({ "hub": "chat", "group": "g", "connections": members }));
+}
+
+#[test]
+fn no_is_an_answer_and_exit_code_1() {
+    for (arguments, sentence) in [
+        ("group exists missing-group", "group missing-group has no connections"),
+        ("user exists missing-user", "user missing-user has no connections"),
+        ("connection exists missing-id", "connection missing-id does not exist"),
+    ] {
+        let (code, out, ..) = call(&format!("{arguments} --hub chat"));
+        assert_eq!((code, out), (1, format!("{sentence} in hub chat\n")));
+        let (code, out, ..) = call(&format!("{arguments} --hub chat --json"));
+        let shown: serde_json::Value = serde_json::from_str(&out).unwrap();
+        assert_eq!((code, &shown["exists"]), (1, &false.into()));
+    }
+}
+
+#[test]
+fn what_is_missing_is_named() {
+    for (arguments, part) in [
+        ("group add-connection g missing-id", "`hublet group connections GROUP` lists ids"),
+        ("group add-user g missing-user", "The user has no connection now"),
+        ("permission grant sendToGroup missing-id g", "The connection has ended"),
+    ] {
+        let service = Service::start(obliging);
+        let (code, out, error) =
+            run(&format!("{arguments} --hub chat --json"), &service.connection_string(), "");
+        assert_eq!((code, out.as_str()), (1, ""));
+        assert!(error.contains("is not found.\n  ") && error.contains(part), "{error}");
+        drop(service.seen());
+    }
+}
+
 #[test]
 fn health() {
     let service = Service::start(obliging);
@@ -310,6 +529,12 @@ fn wrong_command_lines_end_with_two() {
         ("token --hub 1", ""),
         ("token --hub chat", "Endpoint=http://h;Key=secret"),
         ("send all { --type json --hub chat", ""),
+        ("send all x", ""),
+        ("send all x --hub chat --metadata a=1,2", ""),
+        ("group exists g", ""),
+        ("group add g --hub chat", ""),
+        ("connection close --hub chat", ""),
+        ("permission check sendToGroup c --hub chat", ""),
         ("connect nonsense", ""),
         ("health --endpoint http://h:x", ""),
         ("connect --hub chat --protocol json --send-to-group g", ""),
