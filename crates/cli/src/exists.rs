@@ -13,7 +13,8 @@ pub(crate) fn exists(at: &HubServiceArgs, target: Target<'_>) -> anyhow::Result<
     let is = if exists { "exists" } else { "does not exist" };
     let has = if exists { "has" } else { "has no" };
     let (sentence, shown) = match target {
-        Target::All => (format!("all {is}"), json!({ "exists": exists })),
+        // A hub always exists, so no verb asks for it.
+        Target::All => (format!("it {is}"), json!({ "exists": exists })),
         // A group is there as long as someone is in it, a user as long as one is connected.
         Target::Group(group) => {
             let sentence = format!("group {} {has} connections", printable(group));

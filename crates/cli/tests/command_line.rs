@@ -435,6 +435,23 @@ fn what_is_done_is_told_in_a_sentence_and_in_json() {
 }
 
 #[test]
+fn options_before_the_verb_win_over_the_environment() {
+    for (arguments, environment) in [
+        ("group exists g", "chat"),
+        ("group --hub chat exists g", "other"),
+        ("group exists g --hub chat", "other"),
+    ] {
+        let service = Service::start(obliging);
+        let (command, verb) = arguments.split_once(' ').unwrap();
+        let arguments = format!("{command} --connection-string {} {verb}", service.connection_string());
+        let mut command = hublet(&arguments, "Endpoint=http://127.0.0.1:1;AccessKey=secret;");
+        let output = finish(command.env("HUBLET_HUB", environment).spawn().unwrap(), "");
+        assert_eq!(String::from_utf8(output.stdout).unwrap(), "group g has connections in hub chat\n");
+        assert!(service.seen().head.starts_with("HEAD /api/hubs/chat/groups/g?"));
+    }
+}
+
+#[test]
 fn several_groups_change_at_once() {
     for (arguments, request, sentence, json) in [
         (
