@@ -172,3 +172,12 @@ pub fn call(server: &Server, method: &str, path: &str, headers: &[&str], body: &
 pub fn head(server: &Server, path: &str) -> Answer {
     call(server, "HEAD", path, &[], b"")
 }
+
+/// A text as the value of a query parameter.
+pub fn query(text: &str) -> String {
+    let encoded = text.bytes().map(|byte| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
+        other => format!("%{other:02X}"),
+    });
+    encoded.collect()
+}

@@ -286,26 +286,109 @@ fn other_methods_are_told_which_there_are() {
     }
 }
 
+/// A service with these lines of configuration.
+fn configured(toml: &str) -> Server {
+    let folder = new_folder();
+    std::fs::write(folder.join("hublet.toml"), toml).expect("a file to write");
+    Server::start_in(folder, &["--listen", "127.0.0.1:0"], &[])
+}
+
 #[test]
-fn what_is_not_built_is_refused_and_changes_nothing() {
-    let server = Server::start();
-    let mut client = RawClient::connect(&server.client_url("chat", Some("u"), &[], &["g"]), JSON);
-    let id = client.expect_connected();
-    for (method, path) in [
-        ("DELETE", "/api/hubs/chat/users/u/groups".to_owned()),
-        ("DELETE", format!("/api/hubs/chat/connections/{id}/groups")),
-        ("POST", "/api/hubs/chat/:addToGroups".to_owned()),
-        ("POST", "/api/hubs/chat/:removeFromGroups".to_owned()),
-        ("GET", "/api/hubs/chat/groups/g/connections".to_owned()),
-        ("PUT", format!("/api/hubs/chat/permissions/sendToGroup/connections/{id}?targetName=g")),
+fn newer_operations_need_a_newer_version_where_that_is_asked_for() {
+    // 26
+    let strict = configured("[rest]\nstrict_api_versions = true\n");
+    let lenient = Server::start();
+    let version_before = |since: &str| {
+        let at = VERSIONS.split(", ").position(|known| known == since).expect("a version");
+        VERSIONS.split(", ").nth(at.wrapping_sub(1))
+    };
+    for (method, path, since, status) in [
+        ("DELETE", "connections/x/groups", "2022-11-01", 204),
+        ("POST", ":addToGroups", "2023-07-01", 200),
+        ("POST", ":removeFromGroups", "2023-07-01", 200),
+        ("GET", "groups/g/connections", "2024-12-01", 200),
+        ("DELETE", "users/u/groups", "2021-10-01", 204),
+        ("HEAD", "users/u", "2021-10-01", 404),
     ] {
-        let status =
-            call(&server, method, &path, &["Content-Type: application/json"], br#"{"groups":["x"]}"#).status;
-        assert!([404, 405].contains(&status), "{method} {path}: {status}");
+        let ask = |server: &Server, version: Option<&str>| {
+            let query = version.map(|version| format!("?api-version={version}")).unwrap_or_default();
+            let path = format!("/api/hubs/chat/{path}{query}");
+            call(server, method, &path, &["Content-Type: application/json"], br#"{"groups":["g"]}"#)
+        };
+        for version in [None, Some(since), Some("2024-12-01")] {
+            assert_eq!(ask(&strict, version).status, status, "{method} {path} {version:?}");
+        }
+        if let Some(older) = version_before(since) {
+            assert_eq!(ask(&lenient, Some(older)).status, status, "{method} {path}");
+            let answer = ask(&strict, Some(older));
+            assert_eq!(
+                (answer.status, answer.header("x-ms-error-code")),
+                (400, Some("UnsupportedApiVersion"))
+            );
+            let body: Value = serde_json::from_str(&answer.body).expect("JSON");
+            let message = body["error"]["message"].as_str().expect("a text");
+            assert!(message.ends_with(&format!("does not support the API version '{older}'.")), "{message}");
+        }
     }
-    assert_eq!(http::head(&server, "/api/hubs/chat/groups/g").status, 200);
-    assert_eq!(http::head(&server, "/api/hubs/chat/groups/x").status, 404);
-    client.expect_silence();
+}
+
+#[test]
+fn escaped_slashes_stay_where_that_is_asked_for() {
+    let server = configured("[rest]\nlegacy_path_decoding = true\n");
+    let mut slash = RawClient::connect(&server.client_url("chat", Some("u/v"), &[], &["a/b"]), JSON);
+    let id = slash.expect_connected();
+    let mut escaped =
+        RawClient::connect(&server.client_url("chat", Some("u%2Fv"), &[], &["a%2Fb", "c%2fd e"]), JSON);
+    escaped.expect_connected();
+    for path in ["groups/a%2Fb", "users/u%2Fv", "groups/c%2fd%20e"] {
+        assert_eq!(call(&server, "POST", &format!("/api/hubs/chat/{path}/:send"), &[TEXT], b"x").status, 202);
+        assert!(escaped.next_text().contains(r#""data":"x""#), "{path}");
+    }
+    slash.expect_silence();
+    // What stands in a query or a body never was a part of a path.
+    let path = format!("/api/hubs/chat/permissions/joinLeaveGroup/connections/{id}?targetName=a%2Fb");
+    assert_eq!(call(&server, "PUT", &path, &[], b"").status, 200);
+    slash.request(r#"{"type":"leaveGroup","group":"a/b","ackId":1}"#, 1);
+    let body = br#"{"groups":["a/b"],"filter":"userId eq 'u/v'"}"#;
+    let add = call(&server, "POST", "/api/hubs/chat/:addToGroups", &["Content-Type: application/json"], body);
+    assert_eq!(add.status, 200);
+    slash.request(r#"{"type":"leaveGroup","group":"a/b","ackId":2}"#, 2);
+    escaped.expect_silence();
+}
+
+#[test]
+fn requests_beyond_the_rate_are_told_to_come_back() {
+    // 115
+    let server = Server::start_with(&["--rest-requests-per-second", "5"]);
+    let mut client = listener(&server);
+    let authorization = http::authorization(&server, SEND);
+    let mut http = Client::connect(&server);
+    // Bounded: a machine so slow that no six requests fall into a second would be the failure.
+    let answers: Vec<Answer> =
+        (0..200).map(|_| http.request("POST", SEND, &[TEXT, &authorization], b"x")).collect();
+    let refused = answers.iter().find(|answer| answer.status != 202).expect("200 are not within the rate");
+    assert_eq!(
+        (refused.status, refused.header("retry-after"), refused.header("x-ms-error-code")),
+        (429, Some("1"), Some("Error.TooManyRequests"))
+    );
+    assert_eq!(refused.header("content-type"), Some("application/json; charset=utf-8"));
+    let body: Value = serde_json::from_str(&refused.body).expect("JSON");
+    assert_eq!((&body["code"], &body["target"]), (&json!("Error.TooManyRequests"), &json!("Request")));
+    assert!(body["message"].is_string() && body["details"].is_null() && body["inner"].is_null());
+    let sent = answers.iter().filter(|answer| answer.status == 202).count();
+    assert!(sent >= 5, "{sent}");
+    for _ in 0..sent {
+        client.expect_text(&from_server("x"));
+    }
+    // Whoever has no right to ask costs nobody a turn, and health is not limited.
+    for _ in 0..20 {
+        let bad = bearer("a.b.c");
+        assert_eq!(http.request("POST", SEND, &[TEXT, &bad], b"x").status, 401);
+        assert_eq!(http.request("HEAD", "/api/health", &[], b"").status, 200);
+    }
+    // And in a moment it goes on; what was refused was never sent.
+    while http.request("POST", SEND, &[TEXT, &authorization], b"later").status == 429 {}
+    client.expect_text(&from_server("later"));
 }
 
 #[test]
