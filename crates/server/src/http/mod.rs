@@ -2,6 +2,7 @@
 //!
 //! Requests are served by the shard that accepted the socket, but handlers reach the hub only through [`Node`].
 
+mod api_page;
 mod auth;
 mod respond;
 mod router;

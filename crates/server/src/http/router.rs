@@ -7,7 +7,7 @@ use hublet_wire::percent;
 use hyper::body::Incoming;
 
 use super::respond::{self, Response};
-use super::{Connection, upgrade};
+use super::{Connection, api_page, upgrade};
 use crate::rest;
 
 /// What a path is about, by its first segments. Literals match without regard to case, and one slash at the end is
@@ -26,6 +26,10 @@ enum Place<'a> {
     Rest {
         hub: &'a str,
         rest: &'a str,
+    },
+    /// `/api`, `/api/{file}`: what describes the REST API, or nothing.
+    ApiPage {
+        file: &'a str,
     },
     /// `/api/health`, `/health`: the process lives.
     Health,
@@ -58,7 +62,11 @@ impl<'a> Place<'a> {
                 let (hub, rest) = after.split_once('/').unwrap_or((after, ""));
                 return Self::Rest { hub, rest };
             }
-            return if is(second, "health") && after.is_empty() { Self::Health } else { Self::Unknown };
+            return match after {
+                "" if is(second, "health") => Self::Health,
+                "" => Self::ApiPage { file: second },
+                _ => Self::Unknown,
+            };
         }
         match after {
             "" if is(first, "health") => Self::Health,
@@ -71,7 +79,23 @@ impl<'a> Place<'a> {
 pub(super) async fn handle(connection: &Arc<Connection>, request: http::Request<Incoming>) -> Response {
     let node = &connection.context.node;
     let path = request.uri().path().to_owned();
-    let mut response = match Place::of(&path) {
+    let place = Place::of(&path);
+    let mut response = answer(connection, request, &path, place).await;
+    if node.is_stopping() {
+        // The connection ends with this answer, so that its client goes elsewhere.
+        response.headers_mut().insert(header::CONNECTION, http::HeaderValue::from_static("close"));
+    }
+    response
+}
+
+async fn answer(
+    connection: &Arc<Connection>,
+    request: http::Request<Incoming>,
+    path: &str,
+    place: Place<'_>,
+) -> Response {
+    let node = &connection.context.node;
+    match place {
         Place::Client { hub } => upgrade::handshake(connection, request, Some(hub)).await,
         Place::ClientByQuery => upgrade::handshake(connection, request, None).await,
         Place::Rest { hub, rest } => rest::handle(connection, request, hub, rest).await,
@@ -82,13 +106,15 @@ pub(super) async fn handle(connection: &Arc<Connection>, request: http::Request<
             StatusCode::OK,
             format!("hublet {} is running. Clients connect to /client/hubs/HUB.", env!("CARGO_PKG_VERSION")),
         ),
-        Place::Unknown => respond::text(StatusCode::NOT_FOUND, "There is nothing at this path."),
-    };
-    if node.is_stopping() {
-        // The connection ends with this answer, so that its client goes elsewhere.
-        response.headers_mut().insert(header::CONNECTION, http::HeaderValue::from_static("close"));
+        Place::ApiPage { file } => {
+            api_page::serve(request.method(), request.headers(), path, file).unwrap_or_else(nothing)
+        }
+        Place::Unknown => nothing(),
     }
-    response
+}
+
+fn nothing() -> Response {
+    respond::text(StatusCode::NOT_FOUND, "There is nothing at this path.")
 }
 
 fn health(method: &Method, status: StatusCode) -> Response {
@@ -126,7 +152,11 @@ mod tests {
             ("/api/hubs/chat/:send", rest("chat", ":send")),
             ("/API/HUBS/chat/users/a%2Fb/:send/", rest("chat", "users/a%2Fb/:send")),
             ("/api/hubs/chat", rest("chat", "")),
-            ("/api/hubs/", Place::Unknown),
+            ("/api/hubs/", Place::ApiPage { file: "hubs" }),
+            ("/api", Place::ApiPage { file: "" }),
+            ("/API/", Place::ApiPage { file: "" }),
+            ("/api/openapi.json", Place::ApiPage { file: "openapi.json" }),
+            ("/api/openapi.json/x", Place::Unknown),
             ("/api/health", Place::Health),
             ("/api/health/x", Place::Unknown),
             ("/health", Place::Health),

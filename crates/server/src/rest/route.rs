@@ -306,4 +306,26 @@ mod tests {
         assert!(of(&format!("users/u/groups/{}", "g".repeat(1_025))).group().is_err());
         assert_eq!(of("connections/nowhere").select(Resource::Connection).unwrap(), None);
     }
+
+    /// The document describes each operation, and nothing else.
+    #[test]
+    fn the_openapi_document_has_exactly_these_operations() {
+        let document: serde_json::Value =
+            serde_json::from_str(include_str!("../../assets/openapi.json")).unwrap();
+        let mut count = 0;
+        for (path, described) in document["paths"].as_object().unwrap() {
+            let Some(path) = path.strip_prefix("/api/hubs/{hub}/") else { continue };
+            for method in ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"] {
+                let is_described = described.get(method.to_ascii_lowercase()).is_some();
+                let found = find(&method.parse().unwrap(), path);
+                assert_eq!(found.is_ok(), is_described, "{method} {path}: {found:?}");
+                count += usize::from(is_described);
+            }
+        }
+        assert_eq!(count, 24);
+        let versions =
+            document["components"]["parameters"]["apiVersion"]["schema"]["enum"].as_array().unwrap();
+        let versions: Vec<&str> = versions.iter().map(|version| version.as_str().unwrap()).collect();
+        assert_eq!(versions.join(", "), super::super::API_VERSIONS);
+    }
 }
