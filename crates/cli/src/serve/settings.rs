@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
 use clap::builder::BoolishValueParser;
-use hublet_server::config::{AuthSettings, Config, LimitSettings, Settings, TlsListenSettings};
+use hublet_server::config::{AuthSettings, Config, LimitSettings, RestSettings, Settings, TlsListenSettings};
 
 use super::CONFIG_HINT;
 use crate::failure::Failure;
@@ -53,6 +53,14 @@ pub(crate) struct Args {
     /// Private key of the certificate in PEM
     #[arg(long, value_name = "FILE", env = "HUBLET_TLS_KEY")]
     tls_key: Option<PathBuf>,
+    /// Site whose pages may call the REST API, or * for all; default: none but its own
+    #[arg(
+        long = "rest-allowed-origin",
+        value_name = "ORIGIN",
+        env = "HUBLET_REST_ALLOWED_ORIGINS",
+        value_delimiter = ','
+    )]
+    rest_allowed_origins: Vec<String>,
     /// What to log: error, warn, info, debug or trace; default: info
     #[arg(long, value_name = "FILTER", env = "HUBLET_LOG")]
     log: Option<String>,
@@ -121,6 +129,10 @@ impl Args {
             auth: AuthSettings {
                 access_keys: access_keys
                     .map(|keys| keys.split(',').map(|key| key.trim().to_owned()).collect()),
+            },
+            rest: RestSettings {
+                allowed_origins: list(&self.rest_allowed_origins),
+                ..RestSettings::default()
             },
             tls: has_tls.then(|| TlsListenSettings {
                 listen: list(&self.tls_listen),

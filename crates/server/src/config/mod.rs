@@ -101,12 +101,26 @@ pub enum KeySource {
 }
 
 /// How the REST API reads requests.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Rest {
     /// `%2F` in a path stays as it is (rest-api.md §1.2).
     pub legacy_path_decoding: bool,
     /// An operation that is newer than the request's api-version is refused (rest-api.md §1.5).
     pub strict_api_versions: bool,
+    /// Sites whose pages may call it (CORS).
+    pub allowed_origins: AllowedOrigins,
+}
+
+/// Sites whose pages may call the REST API.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum AllowedOrigins {
+    /// The service's own pages only.
+    #[default]
+    None,
+    /// All.
+    Any,
+    /// These besides its own, as `https://app.example.com`.
+    These(Vec<String>),
 }
 
 /// Settings of one hub.

@@ -10,7 +10,9 @@ use hublet_hub::directory::SHARDS_MAX;
 use hublet_wire::name;
 
 use super::settings::{LimitSettings, Policy, TlsListenSettings};
-use super::{Config, ConfigError, Hub, KeySource, Limits, PublicEndpoint, Rest, Settings, TlsListeners};
+use super::{
+    AllowedOrigins, Config, ConfigError, Hub, KeySource, Limits, PublicEndpoint, Rest, Settings, TlsListeners,
+};
 use crate::keys::{self, AccessKeys};
 use crate::tls::TlsSettings;
 
@@ -71,6 +73,7 @@ impl Config {
             rest: Rest {
                 legacy_path_decoding: settings.rest.legacy_path_decoding.unwrap_or_default(),
                 strict_api_versions: settings.rest.strict_api_versions.unwrap_or_default(),
+                allowed_origins: allowed_origins(settings.rest.allowed_origins.as_deref())?,
             },
             hubs: hubs(settings)?,
             limits: limits(&settings.limits)?,
@@ -94,6 +97,11 @@ impl Config {
             rest: super::RestSettings {
                 legacy_path_decoding: Some(self.rest.legacy_path_decoding),
                 strict_api_versions: Some(self.rest.strict_api_versions),
+                allowed_origins: Some(match &self.rest.allowed_origins {
+                    AllowedOrigins::None => Vec::new(),
+                    AllowedOrigins::Any => vec!["*".to_owned()],
+                    AllowedOrigins::These(these) => these.clone(),
+                }),
             },
             tls: self.tls.as_ref().map(|tls| TlsListenSettings {
                 listen: Some(list(&tls.listen)),
@@ -169,6 +177,37 @@ fn public_endpoint(url: &str) -> Result<PublicEndpoint, ConfigError> {
         return Err(wrong());
     }
     Ok(PublicEndpoint { secure, authority: authority.as_str().to_ascii_lowercase() })
+}
+
+fn allowed_origins(texts: Option<&[String]>) -> Result<AllowedOrigins, ConfigError> {
+    let texts = texts.unwrap_or_default();
+    if texts.iter().any(|text| text.trim() == "*") {
+        return Ok(AllowedOrigins::Any);
+    }
+    let these = texts.iter().map(|text| origin(text.trim())).collect::<Result<Vec<_>, _>>()?;
+    Ok(if these.is_empty() { AllowedOrigins::None } else { AllowedOrigins::These(these) })
+}
+
+/// An origin as browsers write it: in lower case, without the scheme's own port and without a slash at the end.
+fn origin(text: &str) -> Result<String, ConfigError> {
+    let wrong = || {
+        ConfigError::new(format!(
+            "{text:?} in `rest.allowed_origins` is not the address of a site. Write a scheme and a host, such as \
+             https://app.example.com, without a path, or * for all sites."
+        ))
+    };
+    let text = text.strip_suffix('/').unwrap_or(text).to_ascii_lowercase();
+    let (scheme, authority) = text.split_once("://").ok_or_else(wrong)?;
+    let parsed: http::uri::Authority = authority.parse().map_err(|_| wrong())?;
+    if scheme.is_empty() || authority.contains('@') || parsed.host().is_empty() || authority.contains('*') {
+        return Err(wrong());
+    }
+    let port = match scheme {
+        "https" => ":443",
+        "http" => ":80",
+        _ => "",
+    };
+    Ok(format!("{scheme}://{}", authority.strip_suffix(port).unwrap_or(authority)))
 }
 
 /// Whether a host name or address can only mean this machine.
@@ -324,12 +363,30 @@ mod tests {
             ("[limits]\nhead_timeout_s = 0", "at least 1"),
             ("[hubs.\"1x\"]", "not a hub name"),
             ("[hubs.Chat]\n[hubs.chat]", "configured twice"),
+            ("[rest]\nallowed_origins = [\"app.example.com\"]", "is not the address of a site"),
+            ("[rest]\nallowed_origins = [\"https://h/path\"]", "without a path"),
+            ("[rest]\nallowed_origins = [\"https://*.example.com\"]", "* for all sites"),
             ("[auth]\naccess_keys = []", "at least one"),
             ("[auth]\naccess_keys = [\"short\"]", "at least 32"),
         ] {
             let error = error(text);
             assert!(error.contains(part), "{text}: {error}");
         }
+    }
+
+    #[test]
+    fn origins() {
+        let origins = |list: &str| {
+            let config = config(&format!("[rest]\nallowed_origins = {list}\n")).unwrap();
+            (config.effective().rest.allowed_origins.unwrap(), config.rest.allowed_origins)
+        };
+        assert_eq!(origins("[]"), (vec![], AllowedOrigins::None));
+        let all = vec!["*".to_owned()];
+        assert_eq!(origins("[\"https://a.example\", \"*\"]"), (all, AllowedOrigins::Any));
+        let (shown, these) =
+            origins("[\"https://A.example:443/\", \"http://[::1]:80\", \"https://b:80\", \"app://x\"]");
+        assert_eq!(shown, ["https://a.example", "http://[::1]", "https://b:80", "app://x"]);
+        assert_eq!(these, AllowedOrigins::These(shown));
     }
 
     #[test]

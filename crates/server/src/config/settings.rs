@@ -70,6 +70,9 @@ pub struct RestSettings {
     /// Refuse an operation that is newer than the api-version of the request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub strict_api_versions: Option<bool>,
+    /// Sites whose pages may call it, as `https://app.example.com`, or `*` for all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allowed_origins: Option<Vec<String>>,
 }
 
 /// `[tls]`
@@ -179,6 +182,7 @@ impl Settings {
             rest: RestSettings {
                 legacy_path_decoding: self.rest.legacy_path_decoding.or(lower.rest.legacy_path_decoding),
                 strict_api_versions: self.rest.strict_api_versions.or(lower.rest.strict_api_versions),
+                allowed_origins: self.rest.allowed_origins.or(lower.rest.allowed_origins),
             },
             tls: match (self.tls, lower.tls) {
                 (Some(upper), Some(lower)) => Some(TlsListenSettings {

@@ -4,6 +4,7 @@
 
 mod api_page;
 mod auth;
+mod cors;
 mod respond;
 mod router;
 mod upgrade;

@@ -6,6 +6,7 @@ use http::{Method, StatusCode, header};
 use hublet_wire::percent;
 use hyper::body::Incoming;
 
+use super::cors::Cors;
 use super::respond::{self, Response};
 use super::{Connection, api_page, upgrade};
 use crate::rest;
@@ -80,7 +81,18 @@ pub(super) async fn handle(connection: &Arc<Connection>, request: http::Request<
     let node = &connection.context.node;
     let path = request.uri().path().to_owned();
     let place = Place::of(&path);
-    let mut response = answer(connection, request, &path, place).await;
+    let cors = match place {
+        Place::Rest { .. } | Place::ApiPage { .. } | Place::Health => {
+            Cors::of(&connection.context.config.rest.allowed_origins, request.headers())
+        }
+        _ => Cors::default(),
+    };
+    let preflight = cors.preflight(request.method(), request.headers());
+    let mut response = match preflight {
+        Some(response) => response,
+        None => answer(connection, request, &path, place).await,
+    };
+    cors.mark(&mut response);
     if node.is_stopping() {
         // The connection ends with this answer, so that its client goes elsewhere.
         response.headers_mut().insert(header::CONNECTION, http::HeaderValue::from_static("close"));
