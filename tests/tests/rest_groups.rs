@@ -31,7 +31,7 @@ fn members(server: &Server, count: usize) -> BTreeMap<String, RawClient> {
 /// On how many shards these connections are.
 fn shards(members: &BTreeMap<String, RawClient>) -> usize {
     let mut shards: Vec<u8> =
-        members.keys().filter_map(|id| id.parse::<ConnId>().ok()).map(|id| id.shard as u8).collect();
+        members.keys().filter_map(|id| id.parse::<ConnId>().ok()).map(|id| id.shard).collect();
     shards.sort_unstable();
     shards.dedup();
     shards.len()
