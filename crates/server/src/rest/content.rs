@@ -92,6 +92,10 @@ fn kind(headers: &HeaderMap) -> Result<Kind, RestError> {
         (Some(value), None) => value.to_str().map_err(|_| RestError::ContentType)?,
         (Some(_), Some(_)) => return Err(RestError::ContentType),
     };
+    // The Java SDK's methods without a type send an empty one.
+    if value.is_empty() {
+        return Ok(Kind::Binary);
+    }
     let mut parts = value.split(';').map(str::trim);
     let media_type = parts.next().unwrap_or_default().to_ascii_lowercase();
     let mut charset = Charset::Utf8;
@@ -184,7 +188,8 @@ mod tests {
             ("application/octet-stream", Some(Kind::Binary)),
             ("application/xml", None),
             ("text/html", None),
-            ("", None),
+            ("", Some(Kind::Binary)),
+            (";", None),
             ("text/plain; charset=\"", None),
             ("text/plain; charset=", None),
             ("text/plain; charset", None),
