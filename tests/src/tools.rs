@@ -39,6 +39,16 @@ pub fn java(source: &str) -> Command {
     command
 }
 
+/// A single-file Java program that uses the official SDK.
+pub fn java_sdk(source: &str) -> Command {
+    let folder = root().join(".tools/java");
+    installed(&folder.join(".hublet-stamp"));
+    let mut command = Command::new("java");
+    command.args(["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "--class-path"]).arg(folder.join("*"));
+    command.arg(root().join(source));
+    command
+}
+
 /// The C# example of this name, built on first use.
 pub fn csharp(name: &str) -> Command {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();

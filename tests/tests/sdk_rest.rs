@@ -98,3 +98,25 @@ fn the_python_sdk_waits_and_tries_again() {
     throttled("rest.py sync", python("sync"));
     throttled("rest.py aio", python("aio"));
 }
+
+/// The Java program with the blocking or the asynchronous client.
+fn java(kind: &str) -> Command {
+    let mut program = tools::java_sdk("tests/sdk/Rest.java");
+    program.arg(kind);
+    program
+}
+
+#[test]
+fn each_method_of_the_java_sdk() {
+    methods(&Server::start(), "Rest.java sync", java("sync"));
+}
+
+#[test]
+fn each_method_of_the_asynchronous_java_sdk() {
+    methods(&Server::start(), "Rest.java async", java("async"));
+}
+
+#[test]
+fn the_java_sdk_behind_a_proxy() {
+    behind_a_proxy("Rest.java", java("sync"));
+}

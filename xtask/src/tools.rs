@@ -1,5 +1,5 @@
-//! Installs what the tests need beyond Rust, Node.js, Python and a JDK: a browser from Debian's packages, and pinned
-//! packages of npm and PyPI into the working copy. What is there already is used again: each set of packages has a
+//! Installs what the tests need beyond Rust, Node.js, Python, a JDK and Maven: a browser from Debian's packages, and
+//! pinned packages of npm, PyPI and Maven's central repository into the working copy. What is there already is used again: each set of packages has a
 //! stamp with the text of the file that pins it.
 
 use std::ffi::OsStr;
@@ -20,8 +20,12 @@ const REQUIRED: &[(&str, &str)] = &[
     ("npm", "install npm, which comes with Node.js"),
     ("python3", "install Python 3.10 or newer"),
     ("java", "install a JDK, 17 or newer"),
+    ("mvn", "install Apache Maven, 3.6 or newer"),
     ("git", "install git"),
 ];
+
+/// Maven's own way to fetch jars, pinned as well.
+const COPY_DEPENDENCIES: &str = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies";
 
 pub(crate) fn run_tools(root: &Path) -> Result<()> {
     let tools = root.join(".tools");
@@ -36,6 +40,7 @@ pub(crate) fn run_tools(root: &Path) -> Result<()> {
         npm(root, folder)?;
     }
     python(root)?;
+    java(root)?;
     openssl(root)
 }
 
@@ -72,6 +77,18 @@ fn python(root: &Path) -> Result<()> {
     once(&venv.join(".hublet-stamp"), &[&requirements], || {
         run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&venv))?;
         run(pip(&venv).args(["install", "-r"]).arg(&requirements))
+    })
+}
+
+/// The official Java SDK and what it needs, as tests/java/pom.xml pins it.
+fn java(root: &Path) -> Result<()> {
+    let folder = root.join(".tools/java");
+    let pom = root.join("tests/java/pom.xml");
+    once(&folder.join(".hublet-stamp"), &[&pom], || {
+        empty(&folder)?;
+        let mut maven = Command::new("mvn");
+        maven.args(["--quiet", "--batch-mode", "--file"]).arg(&pom).arg(COPY_DEPENDENCIES);
+        run(maven.arg(format!("-DoutputDirectory={}", folder.display())))
     })
 }
 
