@@ -1,11 +1,13 @@
-//! JSON Web Tokens in compact form: their parts, their claims, their lifetime and their audience. No cryptography:
-//! whoever holds the keys checks [`UnverifiedToken::signature`] over [`UnverifiedToken::signing_input`].
+//! JSON Web Tokens in compact form: their parts, their claims, their lifetime and their audience; and the public keys
+//! of issuers. No cryptography: whoever holds the keys checks [`UnverifiedToken::signature`] over
+//! [`UnverifiedToken::signing_input`].
 //!
 //! Rules: client-protocols.md §1.4 and §1.5 for client tokens, rest-api.md §2.3 and §8.2 for both kinds.
 
 mod audience;
 mod claims;
 mod issue;
+mod jwks;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -13,6 +15,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 pub use audience::{Authorities, audience_matches};
 pub use claims::{CLOCK_SKEW_S, Claims, Header};
 pub use issue::{NewToken, with_signature};
+pub use jwks::{Algorithm, Jwk, KEYS_MAX, KeyMaterial, KeySetError, parse_key_set};
 
 /// Longest token that is looked at. Request heads are limited to less than twice that anyway.
 pub const TOKEN_BYTES_MAX: usize = 16 << 10;

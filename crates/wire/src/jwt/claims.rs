@@ -74,6 +74,20 @@ impl Claims {
         Ok(claims)
     }
 
+    /// The values of a claim that is a string or a list of strings, by any name but those with a field of another type;
+    /// of duplicates the last one. Empty when there is none.
+    pub fn texts(&self, name: &str) -> &[String] {
+        match name {
+            "aud" => &self.aud,
+            "role" => &self.roles,
+            "webpubsub.group" => &self.groups,
+            _ => {
+                let claim = self.other.iter().rev().find(|(known, _)| known == name);
+                claim.map_or(&[], |(_, texts)| texts.as_slice())
+            }
+        }
+    }
+
     /// Checks `exp`, which a token must have, and `nbf` if there is one, at the time `now_s` in seconds since 1970.
     pub fn check_lifetime(&self, now_s: i64) -> Result<(), TokenError> {
         let exp = self.exp.ok_or(TokenError::NoExpiry)?;
@@ -211,6 +225,23 @@ mod tests {
                     "{value}"
                 );
             }
+        }
+    }
+
+    #[test]
+    fn claims_by_name() {
+        let claims =
+            claims(r#"{"iss":"a","iss":"b","aud":"c","role":["d","e"],"roles":"f","n":1,"z":null}"#).unwrap();
+        for (name, expected) in [
+            ("iss", &["b"][..]),
+            ("aud", &["c"]),
+            ("role", &["d", "e"]),
+            ("roles", &["f"]),
+            ("n", &["1"]),
+            ("z", &[]),
+            ("none", &[]),
+        ] {
+            assert_eq!(claims.texts(name), expected, "{name}");
         }
     }
 

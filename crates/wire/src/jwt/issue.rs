@@ -36,12 +36,30 @@ pub struct NewToken<'a> {
 impl NewToken<'_> {
     /// Header and payload, which are to be signed with HMAC-SHA256 and passed on to [`with_signature`].
     pub fn signing_input(&self) -> String {
+        self.behind(HEADER.to_owned())
+    }
+
+    /// As [`Self::signing_input`], with a header that names the key.
+    pub fn signing_input_with_kid(&self, kid: &str) -> String {
+        let header = HeaderWithKid { alg: "HS256", kid, typ: "JWT" };
+        self.behind(URL_SAFE_NO_PAD.encode(serde_json::to_vec(&header).unwrap_or_default()))
+    }
+
+    fn behind(&self, mut input: String) -> String {
         // Strings and numbers always serialise, so there is no error to report.
         let payload = serde_json::to_vec(self).unwrap_or_default();
-        let mut input = format!("{HEADER}.");
+        input.push('.');
         URL_SAFE_NO_PAD.encode_string(payload, &mut input);
         input
     }
+}
+
+/// In the order of the original (rest-api.md §8.3).
+#[derive(Serialize)]
+struct HeaderWithKid<'a> {
+    alg: &'a str,
+    kid: &'a str,
+    typ: &'a str,
 }
 
 /// The finished token.
@@ -88,6 +106,15 @@ mod tests {
                 other: vec![("iss".to_owned(), vec!["i".to_owned()])],
             }
         );
+    }
+
+    #[test]
+    fn a_key_can_be_named() {
+        let input =
+            NewToken { aud: "a", exp: 2, iat: 1, ..NewToken::default() }.signing_input_with_kid("s-\"1");
+        let (header, payload) = input.split_once('.').unwrap();
+        assert_eq!(URL_SAFE_NO_PAD.decode(header).unwrap(), br#"{"alg":"HS256","kid":"s-\"1","typ":"JWT"}"#);
+        assert_eq!(URL_SAFE_NO_PAD.decode(payload).unwrap(), br#"{"aud":"a","exp":2,"iat":1}"#);
     }
 
     #[test]
