@@ -1,4 +1,6 @@
-//! Access keys: the shared secrets that sign tokens (rest-api.md §2.1, §2.6).
+//! Access keys: the shared secrets that sign tokens (rest-api.md §2.1, §2.6), and the service's own keys behind them.
+
+mod service;
 
 use std::fmt::{self, Write as _};
 use std::fs::{self, OpenOptions};
@@ -6,10 +8,11 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
-use hublet_wire::jwt::UnverifiedToken;
+use hublet_wire::jwt::{NewToken, UnverifiedToken, with_signature};
 use ring::hmac;
 use ring::rand::{SecureRandom, SystemRandom};
 
+use self::service::ServiceKey;
 use crate::config::{ConfigError, KeySource};
 
 /// The key that the emulator of the vendor and the tests of its SDKs use: public, so for loopback only.
@@ -31,6 +34,7 @@ pub struct AccessKeys(Box<[AccessKey]>);
 struct AccessKey {
     text: Box<str>,
     hmac: hmac::Key,
+    service: ServiceKey,
 }
 
 /// The keys are left out.
@@ -92,18 +96,27 @@ impl AccessKeys {
                 .any(|key| hmac::verify(&key.hmac, token.signing_input.as_bytes(), &token.signature).is_ok())
     }
 
-    /// Signs with the primary key.
-    pub(crate) fn sign(&self, signing_input: &str) -> Vec<u8> {
-        self.0
-            .first()
-            .map(|key| hmac::sign(&key.hmac, signing_input.as_bytes()).as_ref().to_vec())
-            .unwrap_or_default()
+    /// Whether the service signed the token itself, see [`Self::issue`]. Such tokens are for clients only.
+    pub(crate) fn verify_issued(&self, token: &UnverifiedToken<'_>) -> bool {
+        self.0.iter().any(|key| key.service.verify(token))
+    }
+
+    /// A token signed with the service's own key behind the primary access key. It is good whether tokens of access keys
+    /// are accepted or not, and nobody who has not the access key can verify it.
+    pub(crate) fn issue(&self, new: &NewToken<'_>) -> String {
+        // There is always a primary key.
+        self.0.first().map_or_else(String::new, |key| {
+            let input = new.signing_input_with_kid(key.service.kid());
+            let signature = key.service.sign(&input);
+            with_signature(input, &signature)
+        })
     }
 }
 
 impl AccessKey {
     fn new(text: &str) -> Self {
-        Self { text: text.into(), hmac: hmac::Key::new(hmac::HMAC_SHA256, text.as_bytes()) }
+        let hmac = hmac::Key::new(hmac::HMAC_SHA256, text.as_bytes());
+        Self { text: text.into(), service: ServiceKey::derive(&hmac), hmac }
     }
 }
 
@@ -182,25 +195,54 @@ fn write_private(folder: &Path, file: &Path, text: &str) -> io::Result<()> {
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 
-    use hublet_wire::jwt::{self, NewToken, with_signature};
+    use hublet_wire::jwt;
 
     use super::*;
 
     const KEY: &str = "0123456789abcdef0123456789abcdef";
+
+    fn sign(key: &str, input: &str) -> Vec<u8> {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, key.as_bytes());
+        hmac::sign(&key, input.as_bytes()).as_ref().to_vec()
+    }
+
+    #[test]
+    fn issued_tokens_have_a_key_of_their_own() {
+        let [first, second] = [KEY.to_owned(), KEY.repeat(2)];
+        let keys = AccessKeys::new(&[first.clone(), second.clone()]).unwrap();
+        let text = keys.issue(&NewToken { aud: "a", exp: 2, ..NewToken::default() });
+        let mut token = jwt::parse(&text).unwrap();
+        assert!(keys.verify_issued(&token) && !keys.verify(&token));
+        // It outlives a restart and the change of the primary key, and goes with its access key.
+        assert!(AccessKeys::new(&[second.clone(), first.clone()]).unwrap().verify_issued(&token));
+        assert!(!AccessKeys::new(&[second]).unwrap().verify_issued(&token));
+        for (alg, kid) in [("HS256", None), ("HS256", Some("s-0")), ("none", token.header.kid.as_deref())] {
+            let mut other = token.clone();
+            (other.header.alg, other.header.kid) = (alg.to_owned(), kid.map(str::to_owned));
+            assert!(!keys.verify_issued(&other), "{alg} {kid:?}");
+        }
+        token.signature[0] ^= 1;
+        assert!(!keys.verify_issued(&token));
+        // The name alone does not make an access key's signature one of the service's.
+        let kid = token.header.kid.clone().unwrap();
+        let input = NewToken { aud: "a", exp: 2, ..NewToken::default() }.signing_input_with_kid(&kid);
+        let by_app = with_signature(input.clone(), &sign(&first, &input));
+        assert!(!keys.verify_issued(&jwt::parse(&by_app).unwrap()));
+        assert!(!kid.contains(KEY) && kid.len() == 34, "{kid}");
+    }
 
     #[test]
     fn either_key_verifies_and_only_hs256() {
         let keys = AccessKeys::new(&[KEY.to_owned(), KEY.repeat(2)]).unwrap();
         let input = NewToken { aud: "a", exp: 2, ..NewToken::default() }.signing_input();
         for key in [KEY.to_owned(), KEY.repeat(2)] {
-            let signer = AccessKeys::new(&[key]).unwrap();
-            let token = with_signature(input.clone(), &signer.sign(&input));
+            let token = with_signature(input.clone(), &sign(&key, &input));
             let mut parsed = jwt::parse(&token).unwrap();
             assert!(keys.verify(&parsed));
             parsed.header.alg = "none".to_owned();
             assert!(!keys.verify(&parsed));
         }
-        let forged = with_signature(input.clone(), &AccessKeys::development().sign(&input));
+        let forged = with_signature(input.clone(), &sign(DEVELOPMENT_KEY, &input));
         assert!(!keys.verify(&jwt::parse(&forged).unwrap()));
         let unsigned = with_signature(input, &[]);
         assert!(!keys.verify(&jwt::parse(&unsigned).unwrap()));

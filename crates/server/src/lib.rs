@@ -9,7 +9,10 @@ pub mod open_files;
 pub mod tls;
 
 mod conn_io;
+mod control;
+mod denied;
 mod http;
+mod issuer;
 mod listen;
 mod mailbox;
 mod node;
@@ -28,7 +31,9 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
 use crate::config::{Config, KeySource};
+use crate::control::Control;
 use crate::http::HttpContext;
+use crate::issuer::Issuers;
 use crate::node::Node;
 use crate::rest::RateLimit;
 use crate::shard_loop::ShardLoop;
@@ -47,6 +52,8 @@ pub struct Server {
     node: Node,
     endpoints: Vec<Endpoint>,
     threads: Vec<JoinHandle<()>>,
+    /// `None`: there is nothing for it to do.
+    control: Option<Control>,
 }
 
 /// An address the service listens on.
@@ -88,10 +95,13 @@ impl Server {
             keys::store(&config.data, &config.keys)?;
         }
         let rate_limit = config.limits.rest_requests_per_second.map(|rate| Arc::new(RateLimit::new(rate)));
+        let issuers = Issuers::new(&config.auth.issuers);
         let mut threads = Vec::new();
         for (index, listeners) in by_shard.into_iter().enumerate() {
             let rate_limit = rate_limit.clone();
-            let context = Arc::new(HttpContext::new(node.clone(), index, Arc::clone(config), rate_limit));
+            let issuers = issuers.clone();
+            let context = HttpContext::new(node.clone(), index, Arc::clone(config), rate_limit, issuers);
+            let context = Arc::new(context);
             let (node, config) = (node.clone(), Arc::clone(config));
             // The runtime is built here, so that its failure is the caller's to see.
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -102,7 +112,8 @@ impl Server {
                 }
             })?);
         }
-        Ok(Self { node, endpoints, threads })
+        let control = issuers.map(|issuers| Control::start(issuers.keep_fresh())).transpose()?;
+        Ok(Self { node, endpoints, threads, control })
     }
 
     /// The addresses in use.
@@ -113,8 +124,9 @@ impl Server {
     /// Stops: no new connections, a proper close for each client, then the threads end. Blocks at most 4.5 s.
     pub fn stop(self) {
         self.node.stop();
+        let control = self.control.map(Control::stop);
         let deadline = Instant::now() + STOP_TIMEOUT;
-        for thread in self.threads {
+        for thread in self.threads.into_iter().chain(control) {
             while !thread.is_finished() && Instant::now() < deadline {
                 std::thread::sleep(STOP_POLL);
             }

@@ -54,11 +54,13 @@ fn lines(config: &Config, endpoints: &[Endpoint]) -> anyhow::Result<Vec<(&'stati
         .map(|url| url.replace("://0.0.0.0:", "://localhost:").replace("://[::]:", "://localhost:"))
         .map(|url| ConnectionString::new(&url, config.keys.primary()))
         .collect::<Result<Vec<_>, _>>()?;
+    let has_keys = !config.auth.disable_local_auth;
     // A key of production is shown when it is made, and never again.
-    if config.development || config.key_source == KeySource::Generated {
+    if has_keys && (config.development || config.key_source == KeySource::Generated) {
         lines.extend(services.iter().map(|service| ("connection string", service.reveal())));
     }
     if config.development
+        && has_keys
         && let Some(service) = services.first()
     {
         let roles = ROLES.map(str::to_owned);

@@ -61,6 +61,12 @@ pub(crate) struct Args {
         value_delimiter = ','
     )]
     rest_allowed_origins: Vec<String>,
+    /// Accept tokens for any host, in development mode only
+    #[arg(long, value_name = "BOOL", env = "HUBLET_IGNORE_AUDIENCE_HOST", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = BoolishValueParser::new())]
+    ignore_audience_host: Option<bool>,
+    /// Refuse tokens of access keys; needs issuers in the configuration file
+    #[arg(long, value_name = "BOOL", env = "HUBLET_DISABLE_LOCAL_AUTH", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = BoolishValueParser::new())]
+    disable_local_auth: Option<bool>,
     /// What to log: error, warn, info, debug or trace; default: info
     #[arg(long, value_name = "FILTER", env = "HUBLET_LOG")]
     log: Option<String>,
@@ -129,6 +135,9 @@ impl Args {
             auth: AuthSettings {
                 access_keys: access_keys
                     .map(|keys| keys.split(',').map(|key| key.trim().to_owned()).collect()),
+                ignore_audience_host: self.ignore_audience_host,
+                disable_local_auth: self.disable_local_auth,
+                issuers: None,
             },
             rest: RestSettings {
                 allowed_origins: list(&self.rest_allowed_origins),

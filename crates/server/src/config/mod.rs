@@ -3,6 +3,8 @@
 //! Settings come in layers (a file, the environment, flags); [`Settings::or`] lays one over the other. [`Config::new`]
 //! fills in defaults and checks the whole; nothing after it can be wrong.
 
+mod auth;
+mod endpoint;
 mod resolve;
 mod settings;
 
@@ -12,10 +14,11 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use auth::{Auth, AuthSettings, Issuer, IssuerSettings, KeyLocation};
+pub(crate) use auth::{bare_audience, http_url};
+pub use endpoint::PublicEndpoint;
 pub(crate) use resolve::is_loopback_host;
-pub use settings::{
-    AuthSettings, HubSettings, LimitSettings, Policy, RestSettings, Settings, TlsListenSettings,
-};
+pub use settings::{HubSettings, LimitSettings, Policy, RestSettings, Settings, TlsListenSettings};
 
 use crate::keys::AccessKeys;
 use crate::tls::TlsSettings;
@@ -43,6 +46,8 @@ pub struct Config {
     pub keys: AccessKeys,
     /// Where the keys come from.
     pub key_source: KeySource,
+    /// Who may use the service besides the holders of the keys.
+    pub auth: Auth,
     /// The REST API.
     pub rest: Rest,
     /// Settings of hubs by lower-cased name; hubs that are not listed have the defaults.
@@ -60,31 +65,6 @@ pub struct TlsListeners {
     pub listens_by_default: bool,
     /// The certificate.
     pub settings: TlsSettings,
-}
-
-/// An address under which clients and app servers know this service, for example of a proxy in front of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PublicEndpoint {
-    /// TLS is spoken there.
-    pub secure: bool,
-    /// `host` or `host:port`, lower-cased, as in a `Host` header.
-    pub authority: String,
-}
-
-impl PublicEndpoint {
-    /// The URL, without a slash at the end.
-    pub fn url(&self) -> String {
-        format!("{}://{}", if self.secure { "https" } else { "http" }, self.authority)
-    }
-
-    /// The host without the port and without the brackets of IPv6.
-    pub fn host(&self) -> &str {
-        let host = match self.authority.rsplit_once(':') {
-            Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => host,
-            _ => &self.authority,
-        };
-        host.trim_matches(['[', ']'])
-    }
 }
 
 /// Where the access keys come from.

@@ -5,13 +5,13 @@ use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use http::Uri;
 use hublet_hub::directory::SHARDS_MAX;
 use hublet_wire::name;
 
 use super::settings::{LimitSettings, Policy, TlsListenSettings};
 use super::{
-    AllowedOrigins, Config, ConfigError, Hub, KeySource, Limits, PublicEndpoint, Rest, Settings, TlsListeners,
+    AllowedOrigins, Auth, Config, ConfigError, Hub, KeySource, Limits, PublicEndpoint, Rest, Settings,
+    TlsListeners,
 };
 use crate::keys::{self, AccessKeys};
 use crate::tls::TlsSettings;
@@ -37,7 +37,7 @@ impl Config {
             .public_endpoints
             .iter()
             .flatten()
-            .map(|url| public_endpoint(url))
+            .map(|url| PublicEndpoint::parse(url))
             .collect::<Result<Vec<_>, _>>()?;
         let all = || listen.iter().chain(tls.iter().flat_map(|tls| &tls.listen));
         if all().next().is_none() {
@@ -54,8 +54,11 @@ impl Config {
             })
             .or_else(|| settings.production.unwrap_or(false).then(|| "production mode is on".to_owned()));
         let data = settings.data.clone().unwrap_or_else(|| DEFAULT_DATA.into());
-        let (keys, key_source) = match (&settings.auth.access_keys, &exposed) {
-            (Some(texts), exposed) => (configured_keys(texts, exposed.as_deref())?, KeySource::Configured),
+        let auth = Auth::new(&settings.auth, exposed.as_deref())?;
+        // The service's own key follows from the access key: with a well-known one anybody could make client tokens.
+        let only_issuers = auth.disable_local_auth.then_some("`auth.disable_local_auth` is on");
+        let (keys, key_source) = match (&settings.auth.access_keys, exposed.as_deref().or(only_issuers)) {
+            (Some(texts), secret) => (configured_keys(texts, secret)?, KeySource::Configured),
             (None, None) => (AccessKeys::development(), KeySource::Development),
             (None, Some(_)) => keys::stored(&data)?,
         };
@@ -70,6 +73,7 @@ impl Config {
             log: settings.log.clone().unwrap_or_else(|| DEFAULT_LOG.to_owned()),
             keys,
             key_source,
+            auth,
             rest: Rest {
                 legacy_path_decoding: settings.rest.legacy_path_decoding.unwrap_or_default(),
                 strict_api_versions: settings.rest.strict_api_versions.unwrap_or_default(),
@@ -91,9 +95,7 @@ impl Config {
             data: Some(self.data.clone()),
             shards: Some(self.shards),
             log: Some(self.log.clone()),
-            auth: super::AuthSettings {
-                access_keys: Some(self.keys.texts().map(|_| "***".to_owned()).collect()),
-            },
+            auth: self.auth.effective(self.keys.texts().map(|_| "***".to_owned()).collect()),
             rest: super::RestSettings {
                 legacy_path_decoding: Some(self.rest.legacy_path_decoding),
                 strict_api_versions: Some(self.rest.strict_api_versions),
@@ -156,27 +158,6 @@ fn tls(settings: &TlsListenSettings) -> Result<TlsListeners, ConfigError> {
         listens_by_default: settings.listen.is_none(),
         settings: TlsSettings { cert, key },
     })
-}
-
-fn public_endpoint(url: &str) -> Result<PublicEndpoint, ConfigError> {
-    let wrong = || {
-        ConfigError::new(format!(
-            "{url:?} in `public_endpoints` is not the address of a service. Write a scheme and a host, such as \
-             https://ws.example.com, without a path."
-        ))
-    };
-    let uri: Uri = url.trim().parse().map_err(|_| wrong())?;
-    let secure = match uri.scheme_str() {
-        Some("https" | "wss") => true,
-        Some("http" | "ws") => false,
-        _ => return Err(wrong()),
-    };
-    let authority =
-        uri.authority().filter(|authority| !authority.as_str().contains('@')).ok_or_else(wrong)?;
-    if !uri.path().trim_matches('/').is_empty() || uri.query().is_some() {
-        return Err(wrong());
-    }
-    Ok(PublicEndpoint { secure, authority: authority.as_str().to_ascii_lowercase() })
 }
 
 fn allowed_origins(texts: Option<&[String]>) -> Result<AllowedOrigins, ConfigError> {
@@ -354,7 +335,7 @@ mod tests {
             ("listen = [\"8080\"]", "\"8080\" in `listen` is not an address"),
             ("listen = []", "There is no address to listen on"),
             ("public_endpoints = [\"ws.example.com\"]", "is not the address of a service"),
-            ("public_endpoints = [\"https://h/path\"]", "without a path"),
+            ("public_endpoints = [\"https://h/path?x\"]", "is not the address of a service"),
             ("shards = 0", "between 1 and 64"),
             ("shards = 65", "between 1 and 64"),
             ("[tls]\ncert = \"c\"", "Only one of"),
@@ -387,14 +368,5 @@ mod tests {
             origins("[\"https://A.example:443/\", \"http://[::1]:80\", \"https://b:80\", \"app://x\"]");
         assert_eq!(shown, ["https://a.example", "http://[::1]", "https://b:80", "app://x"]);
         assert_eq!(these, AllowedOrigins::These(shown));
-    }
-
-    #[test]
-    fn public_endpoints() {
-        let config = config("public_endpoints = [\"https://WS.example.com/\", \"ws://h:81\", \"http://[::1]:5\"]\nproduction = true\n[auth]\naccess_keys=[\"0123456789abcdef0123456789abcdef\"]").unwrap();
-        let urls: Vec<String> = config.public_endpoints.iter().map(PublicEndpoint::url).collect();
-        assert_eq!(urls, ["https://ws.example.com", "http://h:81", "http://[::1]:5"]);
-        let hosts: Vec<&str> = config.public_endpoints.iter().map(PublicEndpoint::host).collect();
-        assert_eq!(hosts, ["ws.example.com", "h", "::1"]);
     }
 }

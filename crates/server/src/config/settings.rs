@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::ConfigError;
+use super::{AuthSettings, ConfigError};
 
 /// One layer of configuration. The same keys in TOML, in lower case with underscores.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -29,7 +29,7 @@ pub struct Settings {
     /// Filter of the log: `error`, `warn`, `info`, `debug`, `trace`, or by target.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log: Option<String>,
-    /// Access keys.
+    /// Who may use the service.
     pub auth: AuthSettings,
     /// The REST API.
     pub rest: RestSettings,
@@ -41,23 +41,6 @@ pub struct Settings {
     /// Settings of hubs by name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub hubs: BTreeMap<String, HubSettings>,
-}
-
-/// `[auth]`
-#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct AuthSettings {
-    /// The primary and perhaps a secondary key; their text as UTF-8 signs tokens.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub access_keys: Option<Vec<String>>,
-}
-
-/// The keys are left out.
-impl std::fmt::Debug for AuthSettings {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let count = self.access_keys.as_ref().map(Vec::len);
-        f.debug_struct("AuthSettings").field("access_keys", &count).finish()
-    }
 }
 
 /// `[rest]`
@@ -178,7 +161,7 @@ impl Settings {
             data: self.data.or(lower.data),
             shards: self.shards.or(lower.shards),
             log: self.log.or(lower.log),
-            auth: AuthSettings { access_keys: self.auth.access_keys.or(lower.auth.access_keys) },
+            auth: self.auth.or(lower.auth),
             rest: RestSettings {
                 legacy_path_decoding: self.rest.legacy_path_decoding.or(lower.rest.legacy_path_decoding),
                 strict_api_versions: self.rest.strict_api_versions.or(lower.rest.strict_api_versions),

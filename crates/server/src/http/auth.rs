@@ -1,69 +1,57 @@
 //! Who is asking: the tokens of clients and app servers (client-protocols.md §1.3 to §1.5, rest-api.md §2.3).
 
-use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use http::header::{AUTHORIZATION, HOST, HeaderValue};
+use http::header::{AUTHORIZATION, HOST};
 use http::request::Parts;
-use hublet_wire::jwt::{self, Authorities, Claims, TokenError};
+use hublet_wire::jwt::{self, Algorithm, Authorities, Claims, TokenError, UnverifiedToken};
 
+use super::HttpContext;
 use super::respond::header;
 use crate::config::{Config, PublicEndpoint, is_loopback_host};
+use crate::denied::Denied;
+use crate::issuer::Access;
 
 /// Names under which a loopback listener is reached; in development mode they are one host.
 const LOOPBACK_HOSTS: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 
-/// Why a token is not accepted. The texts are for logs and answers and have no part of the token in them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Denied {
-    /// There is none.
-    Missing,
-    /// No access key signed it with HS256.
-    Signature,
-    /// What it says does not hold here.
-    Token(TokenError),
-}
-
-impl fmt::Display for Denied {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Missing => f.write_str("There is no access token."),
-            Self::Signature => {
-                f.write_str("The signature is invalid: no access key of this service made it.")
-            }
-            Self::Token(error) => error.fmt(f),
+/// Checks the credential of a REST request. The audience of a token of an access key must be the request's own path;
+/// that of an issuer's token, what is configured, and then its roles must allow what the request `needs`.
+pub(crate) async fn authenticate_request(
+    context: &HttpContext,
+    request: &Parts,
+    needs: Access,
+) -> Result<(), Denied> {
+    let config = &context.config;
+    let token = jwt::parse(bearer(request).ok_or(Denied::Missing)?).map_err(Denied::Token)?;
+    match (Algorithm::named(&token.header.alg), &context.issuers) {
+        (Some(algorithm), Some(issuers)) => {
+            let granted = issuers.authenticate(&token, algorithm, now_s()).await?;
+            if granted >= Some(needs) { Ok(()) } else { Err(Denied::Role) }
         }
+        _ => check_url_token(config, request, token, &[request.uri.path()], Signers::AccessKeys).map(drop),
     }
 }
 
-impl Denied {
-    /// The value of `WWW-Authenticate`, as the original's platform words it (rest-api.md §2.7).
-    pub(crate) fn challenge(&self) -> HeaderValue {
-        HeaderValue::from_static(match self {
-            Self::Missing => "Bearer",
-            Self::Signature => {
-                r#"Bearer error="invalid_token", error_description="The signature is invalid""#
-            }
-            Self::Token(TokenError::Audience) => {
-                r#"Bearer error="invalid_token", error_description="The audience is invalid""#
-            }
-            Self::Token(TokenError::Expired) => {
-                r#"Bearer error="invalid_token", error_description="The token is expired""#
-            }
-            Self::Token(TokenError::NoExpiry) => {
-                r#"Bearer error="invalid_token", error_description="The token has no expiration""#
-            }
-            Self::Token(TokenError::NotYetValid) => {
-                r#"Bearer error="invalid_token", error_description="The token is not yet valid""#
-            }
-            Self::Token(_) => r#"Bearer error="invalid_token", error_description="The token is malformed""#,
-        })
-    }
+/// Checks the token of a client, made with an access key or by the service itself; its audience must be one of `paths`.
+pub(super) fn authenticate_client(
+    config: &Config,
+    request: &Parts,
+    token: &str,
+    paths: &[&str],
+) -> Result<Claims, Denied> {
+    let token = jwt::parse(token).map_err(Denied::Token)?;
+    let signers = if config.keys.verify_issued(&token) { Signers::Service } else { Signers::AccessKeys };
+    check_url_token(config, request, token, paths, signers)
 }
 
-/// Checks the credential of a REST request; its audience must be the request's own path.
-pub(crate) fn authenticate_request(config: &Config, request: &Parts) -> Result<Claims, Denied> {
-    authenticate(config, request, bearer(request).ok_or(Denied::Missing)?, &[request.uri.path()])
+/// Whose signature a token has to have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Signers {
+    /// An access key's, if those are accepted.
+    AccessKeys,
+    /// The service's own, which was verified.
+    Service,
 }
 
 /// The token in `Authorization: Bearer …`; the scheme's case does not matter.
@@ -74,25 +62,50 @@ pub(super) fn bearer(request: &Parts) -> Option<&str> {
 }
 
 /// Checks signature, lifetime and audience: any of `paths` at the host of the request or at a public endpoint.
-pub(super) fn authenticate(
+fn check_url_token(
     config: &Config,
     request: &Parts,
-    token: &str,
+    token: UnverifiedToken<'_>,
     paths: &[&str],
+    signers: Signers,
 ) -> Result<Claims, Denied> {
-    let token = jwt::parse(token).map_err(Denied::Token)?;
-    if !config.keys.verify(&token) {
-        return Err(Denied::Signature);
+    if signers == Signers::AccessKeys {
+        if config.auth.disable_local_auth {
+            return Err(Denied::LocalAuth);
+        }
+        if !config.keys.verify(&token) {
+            return Err(Denied::Signature);
+        }
     }
     let claims = token.claims;
     claims.check_lifetime(now_s()).map_err(Denied::Token)?;
+    check_audience(config, request, &claims, paths).map_err(Denied::Token)?;
+    Ok(claims)
+}
+
+fn check_audience(
+    config: &Config,
+    request: &Parts,
+    claims: &Claims,
+    paths: &[&str],
+) -> Result<(), TokenError> {
+    // Some libraries sign for the address behind the proxy and some for the one before it (rest-api.md §2.4).
+    let prefixes = config.public_endpoints.iter().map(|endpoint| endpoint.prefix.as_str());
+    let prefixed: Vec<String> = prefixes
+        .filter(|prefix| !prefix.is_empty())
+        .flat_map(|prefix| paths.iter().map(move |path| format!("{prefix}{path}")))
+        .collect();
+    let mut paths = paths.to_vec();
+    paths.extend(prefixed.iter().map(String::as_str));
+    if config.auth.ignore_audience_host {
+        return claims.check_audience(&paths, Authorities::Any);
+    }
     let host = host(request);
     let aliases = if config.development { loopback_aliases(host) } else { Vec::new() };
     let mut authorities = vec![host];
     authorities.extend(aliases.iter().map(String::as_str));
     authorities.extend(config.public_endpoints.iter().map(|endpoint| endpoint.authority.as_str()));
-    claims.check_audience(paths, Authorities::OneOf(&authorities)).map_err(Denied::Token)?;
-    Ok(claims)
+    claims.check_audience(&paths, Authorities::OneOf(&authorities))
 }
 
 /// The authority that the request was sent to; empty when it names none.
@@ -106,7 +119,10 @@ fn host(request: &Parts) -> &str {
 pub(crate) fn endpoint(config: &Config, request: &Parts, secure: bool) -> String {
     match config.public_endpoints.first() {
         Some(public) => public.url(),
-        None => PublicEndpoint { secure, authority: host(request).to_ascii_lowercase() }.url(),
+        None => {
+            let authority = host(request).to_ascii_lowercase();
+            PublicEndpoint { secure, authority, prefix: String::new() }.url()
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 mod api_page;
 mod auth;
 mod cors;
+mod prefix;
 mod respond;
 mod router;
 mod upgrade;
@@ -22,11 +23,12 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-pub(crate) use auth::{Denied, authenticate_request, endpoint, now_s};
+pub(crate) use auth::{authenticate_request, endpoint, now_s};
 pub(crate) use respond::{Response, empty, json};
 pub(crate) use router::decode;
 
 use crate::config::Config;
+use crate::issuer::Issuers;
 use crate::node::{Node, Reservation};
 use crate::rest::RateLimit;
 use crate::stream::Stream;
@@ -47,6 +49,8 @@ pub(crate) struct HttpContext {
     pub(crate) shard: usize,
     pub(crate) config: Arc<Config>,
     pub(crate) rate_limit: Option<Arc<RateLimit>>,
+    /// `None`: only tokens of access keys are good.
+    pub(crate) issuers: Option<Arc<Issuers>>,
     in_flight: AtomicUsize,
     idle: Notify,
 }
@@ -57,8 +61,9 @@ impl HttpContext {
         shard: usize,
         config: Arc<Config>,
         rate_limit: Option<Arc<RateLimit>>,
+        issuers: Option<Arc<Issuers>>,
     ) -> Self {
-        Self { node, shard, config, rate_limit, in_flight: AtomicUsize::new(0), idle: Notify::new() }
+        Self { node, shard, config, rate_limit, issuers, in_flight: AtomicUsize::new(0), idle: Notify::new() }
     }
 
     /// How long a TLS handshake and the head of the first request may take.
@@ -121,11 +126,12 @@ pub(crate) async fn serve_connection(stream: Stream, context: Arc<HttpContext>) 
         upgrade: Mutex::default(),
         had_request: AtomicBool::new(false),
     });
-    let service = service_fn(|request| {
+    let service = service_fn(|mut request| {
         let connection = Arc::clone(&connection);
         async move {
             connection.had_request.store(true, Ordering::Relaxed);
             let in_flight = InFlight::new(&connection.context);
+            prefix::strip(&connection.context.config, &mut request);
             let response = router::handle(&connection, request).await;
             drop(in_flight);
             Ok::<_, Infallible>(response)

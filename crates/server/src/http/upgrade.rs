@@ -16,10 +16,11 @@ use hublet_wire::ws::handshake;
 use hublet_wire::{name, percent};
 use hyper::body::Incoming;
 
-use super::auth::{self, Denied};
+use super::auth;
 use super::respond::{self, Response, header};
 use super::router::decode;
 use super::{Connection, HttpContext};
+use crate::denied::Denied;
 use crate::node::NotAccepted;
 
 /// The WebSocket version of RFC 6455.
@@ -158,7 +159,7 @@ fn identify(context: &HttpContext, request: &Parts, hub: &str) -> Result<Option<
         };
     };
     let canonical = format!("/client/hubs/{hub}");
-    auth::authenticate(&context.config, request, token, &[&canonical, request.uri.path()])
+    auth::authenticate_client(&context.config, request, token, &[&canonical, request.uri.path()])
         .map(Some)
         .map_err(|denied| unauthorized(hub, denied))
 }

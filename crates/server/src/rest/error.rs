@@ -5,7 +5,8 @@ use http::{Method, StatusCode};
 use serde::Serialize;
 
 use super::add_versions;
-use crate::http::{Denied, Response, empty, json};
+use crate::denied::Denied;
+use crate::http::{Response, empty, json};
 use crate::node::Overloaded;
 
 const BAD_REQUEST: &str = "Error.BadRequest";
@@ -17,8 +18,8 @@ pub(super) enum RestError {
     NoRoute,
     /// The path has other methods.
     Method(Vec<Method>),
-    /// The credential is missing or not good.
-    Unauthorized(Denied),
+    /// The credential is missing or not good, or not good enough.
+    Denied(Denied),
     /// The api-version is unknown, or there is more than one.
     Version {
         /// Path of the request.
@@ -131,7 +132,8 @@ impl RestError {
                 let allowed: Vec<&str> = allowed.iter().map(Method::as_str).collect();
                 with_header(empty(StatusCode::METHOD_NOT_ALLOWED), ALLOW, &allowed.join(", "))
             }
-            Self::Unauthorized(denied) => {
+            Self::Denied(denied) if denied.is_forbidden() => empty(StatusCode::FORBIDDEN),
+            Self::Denied(denied) => {
                 let mut response = empty(StatusCode::UNAUTHORIZED);
                 response.headers_mut().insert(WWW_AUTHENTICATE, denied.challenge());
                 response

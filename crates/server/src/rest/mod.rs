@@ -24,6 +24,7 @@ use hyper::body::Incoming;
 
 use crate::config::Config;
 use crate::http::{Connection, Response, authenticate_request, empty};
+use crate::issuer::Access;
 use crate::node::Node;
 pub(crate) use rate::RateLimit;
 
@@ -80,9 +81,10 @@ async fn answer(
     let context = &connection.context;
     let config = &context.config;
     let Route { operation, segments } = Route::find(&request.method, path, config.rest.legacy_path_decoding)?;
-    authenticate_request(config, request).map_err(|denied| {
+    let needs = if request.method.is_safe() { Access::Read } else { Access::All };
+    authenticate_request(context, request, needs).await.map_err(|denied| {
         tracing::info!(hub, reason = %denied, "a REST request was refused");
-        RestError::Unauthorized(denied)
+        RestError::Denied(denied)
     })?;
     let parameters = Parameters::parse(request.uri.query().unwrap_or_default());
     let since = if config.rest.strict_api_versions { operation.since() } else { "" };

@@ -1,7 +1,7 @@
-//! `:generateToken`: client tokens made by the service (rest-api.md §8.3).
+//! `:generateToken`: client tokens made by the service and signed with its own key (rest-api.md §8.3).
 
 use http::StatusCode;
-use hublet_wire::jwt::{NewToken, with_signature};
+use hublet_wire::jwt::NewToken;
 use hublet_wire::name;
 use serde::Serialize;
 
@@ -45,9 +45,7 @@ pub(super) fn generate(call: &Call<'_>) -> Result<Response, RestError> {
         roles: &roles,
         groups: &groups,
     };
-    let input = new.signing_input();
-    let signature = call.config.keys.sign(&input);
-    let token = with_signature(input, &signature);
+    let token = call.config.keys.issue(&new);
     // A string always serialises.
     Ok(json(StatusCode::OK, serde_json::to_vec(&Answer { token: &token }).unwrap_or_default()))
 }

@@ -1,0 +1,100 @@
+//! Why a credential is not accepted (rest-api.md §2.7).
+
+use std::fmt;
+
+use http::HeaderValue;
+use hublet_wire::jwt::TokenError;
+
+/// Why a token is not accepted. The texts are for logs and answers and have no part of the token in them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Denied {
+    /// There is none.
+    Missing,
+    /// No access key signed it with HS256.
+    Signature,
+    /// What it says does not hold here.
+    Token(TokenError),
+    /// It is one of an access key, and those are turned off.
+    LocalAuth,
+    /// Its issuer is not configured.
+    Issuer,
+    /// It names no key, or one that its issuer does not have.
+    Key,
+    /// The keys of its issuer could not be fetched yet.
+    KeysMissing,
+    /// No key of its issuer made the signature.
+    IssuerSignature,
+    /// It is good for another service of its issuer.
+    IssuerAudience,
+    /// It is good, but has no role that allows the request.
+    Role,
+}
+
+impl fmt::Display for Denied {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing => f.write_str("There is no access token."),
+            Self::Signature => {
+                f.write_str("The signature is invalid: no access key of this service made it.")
+            }
+            Self::Token(error) => error.fmt(f),
+            Self::LocalAuth => f.write_str(
+                "The token is not one of an issuer, and tokens of access keys are turned off \
+                 (auth.disable_local_auth).",
+            ),
+            Self::Issuer => f.write_str("The issuer is invalid: iss is not in auth.issuers."),
+            Self::Key => f.write_str(
+                "The signature key was not found: the issuer publishes none for this kid and alg.",
+            ),
+            Self::KeysMissing => f.write_str(
+                "The signature key was not found: the keys of the issuer could not be fetched yet.",
+            ),
+            Self::IssuerSignature => {
+                f.write_str("The signature is invalid: the issuer's key of this kid did not make it.")
+            }
+            Self::IssuerAudience => f.write_str(
+                "The audience is invalid: aud is not in the audiences of its issuer in auth.issuers.",
+            ),
+            Self::Role => {
+                f.write_str("The token is good but has no role that allows this request: see auth.issuers.")
+            }
+        }
+    }
+}
+
+impl Denied {
+    /// Whether who sent it is known, but may not do what was asked for: 403 instead of 401.
+    pub(crate) fn is_forbidden(&self) -> bool {
+        *self == Self::Role
+    }
+
+    /// The value of `WWW-Authenticate`, as the original's platform words it (rest-api.md §2.7).
+    pub(crate) fn challenge(&self) -> HeaderValue {
+        HeaderValue::from_static(match self {
+            Self::Missing | Self::Role => "Bearer",
+            Self::Signature | Self::IssuerSignature => {
+                r#"Bearer error="invalid_token", error_description="The signature is invalid""#
+            }
+            Self::LocalAuth => {
+                r#"Bearer error="invalid_token", error_description="Tokens of access keys are disabled""#
+            }
+            Self::Issuer => r#"Bearer error="invalid_token", error_description="The issuer is invalid""#,
+            Self::Key | Self::KeysMissing => {
+                r#"Bearer error="invalid_token", error_description="The signature key was not found""#
+            }
+            Self::Token(TokenError::Audience) | Self::IssuerAudience => {
+                r#"Bearer error="invalid_token", error_description="The audience is invalid""#
+            }
+            Self::Token(TokenError::Expired) => {
+                r#"Bearer error="invalid_token", error_description="The token is expired""#
+            }
+            Self::Token(TokenError::NoExpiry) => {
+                r#"Bearer error="invalid_token", error_description="The token has no expiration""#
+            }
+            Self::Token(TokenError::NotYetValid) => {
+                r#"Bearer error="invalid_token", error_description="The token is not yet valid""#
+            }
+            Self::Token(_) => r#"Bearer error="invalid_token", error_description="The token is malformed""#,
+        })
+    }
+}
