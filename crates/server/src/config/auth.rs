@@ -73,7 +73,7 @@ pub struct IssuerSettings {
     /// What `aud` must be; default: that of Azure Web PubSub.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub audiences: Option<Vec<String>>,
-    /// The claim with the roles; default: `roles`.
+    /// The claim with the roles, or with who it is; default: `roles`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub roles_claim: Option<String>,
     /// Roles that may do everything.
@@ -231,7 +231,7 @@ fn issuer(settings: &IssuerSettings) -> Result<Issuer, ConfigError> {
         ));
     }
     let roles_claim = roles_claim.clone().unwrap_or_else(|| ROLES_CLAIM.to_owned());
-    if ["", "aud", "exp", "iat", "iss", "nbf", "sub"].contains(&roles_claim.as_str()) {
+    if ["", "aud", "exp", "iat", "iss", "nbf"].contains(&roles_claim.as_str()) {
         return Err(in_issuer("`roles_claim` cannot be this claim"));
     }
     Ok(Issuer {

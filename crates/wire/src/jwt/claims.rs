@@ -79,6 +79,7 @@ impl Claims {
     pub fn texts(&self, name: &str) -> &[String] {
         match name {
             "aud" => &self.aud,
+            "sub" => self.sub.as_slice(),
             "role" => &self.roles,
             "webpubsub.group" => &self.groups,
             _ => {
@@ -230,11 +231,14 @@ mod tests {
 
     #[test]
     fn claims_by_name() {
-        let claims =
-            claims(r#"{"iss":"a","iss":"b","aud":"c","role":["d","e"],"roles":"f","n":1,"z":null}"#).unwrap();
+        let claims = claims(
+            r#"{"iss":"a","iss":"b","aud":"c","sub":"s","role":["d","e"],"roles":"f","n":1,"z":null}"#,
+        )
+        .unwrap();
         for (name, expected) in [
             ("iss", &["b"][..]),
             ("aud", &["c"]),
+            ("sub", &["s"]),
             ("role", &["d", "e"]),
             ("roles", &["f"]),
             ("n", &["1"]),
