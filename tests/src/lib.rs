@@ -2,6 +2,7 @@
 #![allow(clippy::panic, reason = "a helper of tests fails like a test")]
 
 pub mod http;
+pub mod issuer;
 pub mod once;
 pub mod program;
 pub mod raw;
