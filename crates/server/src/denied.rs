@@ -14,7 +14,7 @@ pub(crate) enum Denied {
     Signature,
     /// What it says does not hold here.
     Token(TokenError),
-    /// It is one of an access key, and those are turned off.
+    /// It could only be one of an access key, and those are turned off.
     LocalAuth,
     /// Its issuer is not configured.
     Issuer,
@@ -39,7 +39,7 @@ impl fmt::Display for Denied {
             }
             Self::Token(error) => error.fmt(f),
             Self::LocalAuth => f.write_str(
-                "The token is not one of an issuer, and tokens of access keys are turned off \
+                "The signature is not one that is accepted: tokens of access keys are turned off \
                  (auth.disable_local_auth).",
             ),
             Self::Issuer => f.write_str("The issuer is invalid: iss is not in auth.issuers."),

@@ -80,7 +80,7 @@ fn lines(config: &Config, endpoints: &[Endpoint]) -> anyhow::Result<Vec<(&'stati
         lines.push(("trust for Java", "see docs/tls.md".to_owned()));
     }
     lines.push(("data", config.data.display().to_string()));
-    if config.development {
+    if config.development && has_keys {
         lines.push(("try it", format!("hublet connect --hub {HUB}")));
     }
     Ok(lines)
