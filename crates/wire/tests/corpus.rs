@@ -6,6 +6,8 @@ use std::path::Path;
 mod frame_decoder;
 #[path = "../../../fuzz/fuzz_targets/checks/json_message.rs"]
 mod json_message;
+#[path = "../../../fuzz/fuzz_targets/checks/key_set.rs"]
+mod key_set;
 #[path = "../../../fuzz/fuzz_targets/checks/odata_filter.rs"]
 mod odata_filter;
 #[path = "../../../fuzz/fuzz_targets/checks/percent.rs"]
@@ -35,6 +37,11 @@ fn frame_decoder_corpus() {
 #[test]
 fn json_message_corpus() {
     run("json_message", json_message::check);
+}
+
+#[test]
+fn key_set_corpus() {
+    run("key_set", key_set::check);
 }
 
 #[test]
