@@ -62,6 +62,9 @@ fn connections_are_counted() {
 #[test]
 fn every_rest_message_arrives() {
     let server = Server::start();
-    let rows = bench(&server, &[&["rest", "--connections", "3"], BRIEFLY]);
-    assert_positive(&rows[0], &["requests_per_s", "p50_us"]);
+    for target in ["user", "group", "nobody"] {
+        let rows = bench(&server, &[&["rest", "--connections", "3", "--target", target], BRIEFLY]);
+        assert_eq!(rows[0]["target"], target);
+        assert_positive(&rows[0], &["requests_per_s", "p50_us", "p99_us"]);
+    }
 }

@@ -18,7 +18,7 @@ fn two_shards() -> Server {
     Server::start_with(&["--shards", "2"])
 }
 
-/// JSON clients by id, as many as asked for on every shard together, but some on both.
+/// So many JSON clients of the group, by id.
 fn members(server: &Server, count: usize) -> BTreeMap<String, RawClient> {
     let mut members = BTreeMap::new();
     for _ in 0..count {

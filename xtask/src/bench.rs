@@ -38,6 +38,12 @@ const VARIANTS: &[Variant] = &[
 /// As the headings of the report say.
 const FANOUT: &[&str] = &["fanout", "--receivers=1000", "--payload=128", "--windows=1,16,128"];
 
+/// Nobody gets anything of a server that only checks tokens.
+const REST: &[(&str, Kind, &[&str])] = &[
+    (report::HUBLET, Kind::Hublet, &["--target=nobody", "--target=user", "--target=group"]),
+    (report::HYPER_JWT, Kind::HyperJwt, &["--target=nobody"]),
+];
+
 /// How much is measured.
 struct Plan {
     rounds: usize,
@@ -78,9 +84,16 @@ pub(crate) fn run_bench(root: &Path, quick: bool) -> Result<()> {
             measure(&programs, &server, variant.name, &["connect", plan.new_connections], &mut measured)?;
         }
         let server = programs.start(Kind::Hublet)?;
-        for mode in [&["pairs", "--in-flight=1"][..], &["pairs", "--in-flight=8"], &["rest"]] {
+        for mode in [&["pairs", "--in-flight=1"][..], &["pairs", "--in-flight=8"]] {
             let arguments = [mode, plan.timing].concat();
             measure(&programs, &server, report::HUBLET, &arguments, &mut measured)?;
+        }
+        for (variant, kind, targets) in REST {
+            let server = programs.start(*kind)?;
+            for target in *targets {
+                let arguments = [&["rest", target][..], plan.timing].concat();
+                measure(&programs, &server, variant, &arguments, &mut measured)?;
+            }
         }
     }
     // Memory is the same each time.
@@ -105,12 +118,15 @@ fn build(root: &Path) -> Result<Programs> {
     let target =
         std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |dir| root.join(dir));
     run(cargo(root).args(["build", "--release", "--package=hublet", "--target-dir"]).arg(&target))?;
-    let peer = root.join("bench/peers/tungstenite");
-    run(cargo(&peer).args(["build", "--release", "--locked", "--target-dir"]).arg(&target))?;
+    for peer in ["bench/peers/tungstenite", "bench/peers/hyper-jwt"] {
+        let peer = root.join(peer);
+        run(cargo(&peer).args(["build", "--release", "--locked", "--target-dir"]).arg(&target))?;
+    }
     tools::npm(root, "bench/peers/node-ws")?;
     Ok(Programs {
         hublet: target.join("release/hublet"),
         tungstenite: target.join("release/hublet-bench-peer-tungstenite"),
+        hyper_jwt: target.join("release/hublet-bench-peer-hyper-jwt"),
         node: root.join("bench/peers/node-ws/server.mjs"),
     })
 }

@@ -8,6 +8,7 @@ pub(super) const HUBLET: &str = "hublet";
 pub(super) const HUBLET_JSON: &str = "hublet, JSON clients";
 pub(super) const NODE: &str = "Node.js ws";
 pub(super) const TUNGSTENITE: &str = "tokio-tungstenite";
+pub(super) const HYPER_JWT: &str = "hyper, checking tokens";
 
 /// The order of rows in all tables.
 const ORDER: [&str; 4] = [HUBLET, HUBLET_JSON, TUNGSTENITE, NODE];
@@ -23,6 +24,7 @@ pub(super) fn markdown(measured: &[Measured], machine: &[String]) -> String {
     text += &idle(measured);
     text += &connect(measured);
     text += &alone(measured);
+    text += &rest(measured);
     text
 }
 
@@ -154,7 +156,7 @@ fn connect(measured: &[Measured]) -> String {
 /// What only hublet has.
 fn alone(measured: &[Measured]) -> String {
     let mut text = String::from(
-        "## Small groups and REST, hublet\n\n\
+        "## Small groups, hublet\n\n\
          | what | per second | µs of CPU each | latency p50 | p99 | busy |\n\
          | --- | ---: | ---: | ---: | ---: | ---: |\n",
     );
@@ -175,8 +177,37 @@ fn alone(measured: &[Measured]) -> String {
         let what = format!("messages in groups of two, {in_flight} under way in each");
         line(&what, &fixed, "messages_per_s", "cpu_us_per_message");
     }
-    let fixed = [("mode", "rest")];
-    line("REST sends to one user", &fixed, "requests_per_s", "cpu_us_per_request");
+    text.push('\n');
+    text
+}
+
+/// Requests beside a server that checks the same tokens and does nothing else.
+fn rest(measured: &[Measured]) -> String {
+    let mut text = String::from(
+        "## REST\n\n\
+         The last column is the median of the ratios within each round: requests per CPU second, against the server \
+         that only checks the token.\n\n\
+         | server | message for | requests/s | µs of CPU each | latency p50 | p99 | busy | of the other |\n\
+         | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |\n",
+    );
+    let cost = |variant, target| {
+        series(measured, variant, &[("mode", "rest"), ("target", target)], "cpu_us_per_request")
+    };
+    for (variant, target) in [(HUBLET, "nobody"), (HUBLET, "user"), (HUBLET, "group"), (HYPER_JWT, "nobody")]
+    {
+        let of = |name| series(measured, variant, &[("mode", "rest"), ("target", target)], name);
+        let ratio = paired(&cost(HYPER_JWT, "nobody"), &cost(variant, target));
+        let _ = writeln!(
+            text,
+            "| {variant} | {target} | {} | {} | {} | {} | {} | {} |",
+            spread(&of("requests_per_s"), short),
+            spread(&of("cpu_us_per_request"), fine),
+            spread(&of("p50_us"), time),
+            spread(&of("p99_us"), time),
+            busy(&of("server_busy_percent"), &of("load_busy_percent")),
+            spread(&ratio, fine),
+        );
+    }
     text
 }
 
@@ -279,12 +310,22 @@ mod tests {
             )
             .unwrap(),
         };
+        let rest = |variant, target, cost| Measured {
+            variant,
+            row: Row::parse(&format!(
+                r#"{{"mode":"rest","target":"{target}","requests_per_s":50000.0,"cpu_us_per_request":{cost},
+                "p50_us":100.0,"p99_us":200.0,"server_busy_percent":99.0,"load_busy_percent":40.0}}"#
+            ))
+            .unwrap(),
+        };
         let measured = [
             fanout(HUBLET, 1, 600_000.0, 1.5),
             fanout(NODE, 1, 60_000.0, 15.0),
             fanout(HUBLET, 2, 800_000.0, 1.0),
             fanout(NODE, 2, 40_000.0, 20.0),
             idle,
+            rest(HUBLET, "user", 12.5),
+            rest(HYPER_JWT, "nobody", 10.0),
         ];
         let text = markdown(&measured, &["processor: x".to_owned()]);
         for line in [
@@ -293,6 +334,7 @@ mod tests {
             "| 16 | Node.js ws | 15.0 (10.0 to 20.0) | 15.0 (10.0 to 20.0) |",
             "| 16 | tokio-tungstenite | - | - |",
             "| hublet | 10,000 | 1,942 | 1,950 |",
+            "| hublet | user | 50 k | 12.5 | 100 µs | 200 µs | 99 %, load 40 % | 0.800 |",
         ] {
             assert!(text.lines().any(|found| found == line), "{line}\n{text}");
         }

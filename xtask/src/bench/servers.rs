@@ -16,12 +16,14 @@ pub(super) enum Kind {
     Hublet,
     Node,
     Tungstenite,
+    HyperJwt,
 }
 
 /// Where the built programs are.
 pub(super) struct Programs {
     pub(super) hublet: PathBuf,
     pub(super) tungstenite: PathBuf,
+    pub(super) hyper_jwt: PathBuf,
     pub(super) node: PathBuf,
 }
 
@@ -42,6 +44,9 @@ impl Programs {
             }
             Kind::Tungstenite => {
                 command.arg(&self.tungstenite).arg(port.to_string());
+            }
+            Kind::HyperJwt => {
+                command.arg(&self.hyper_jwt).args([&port.to_string(), ACCESS_KEY]);
             }
         }
         // Clients that are cut off at the end of a run are no news.
@@ -71,7 +76,7 @@ impl Running {
     pub(super) fn address(&self, command: &mut Command) {
         let port = self.port;
         match self.kind {
-            Kind::Hublet => command.env(
+            Kind::Hublet | Kind::HyperJwt => command.env(
                 "HUBLET_CONNECTION_STRING",
                 format!("Endpoint=http://127.0.0.1:{port};AccessKey={ACCESS_KEY};Version=1.0;"),
             ),

@@ -78,6 +78,8 @@ mod tests {
             ("bench pairs --in-flight 8 --hub other", true),
             ("bench connect --concurrency 4 --url ws://localhost/", true),
             ("bench rest --connections 1", true),
+            ("bench rest --target group", true),
+            ("bench rest --target hub", false),
             ("bench", false),
             ("bench fanout --windows 0", false),
             ("bench fanout --receivers 0", false),

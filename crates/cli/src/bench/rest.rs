@@ -1,4 +1,4 @@
-//! REST requests per second: messages to single users, over connections that are kept open.
+//! REST requests per second: messages to single users or small groups, over connections that are kept open.
 
 use std::time::{Duration, Instant};
 
@@ -14,11 +14,44 @@ use super::socket::Socket;
 use super::stamp;
 use super::target::{MeasuredArgs, Profile};
 
+/// Whom the messages are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum To {
+    /// A user with one connection
+    User,
+    /// A group of ten
+    Group,
+    /// A user who is not connected
+    Nobody,
+}
+
+impl To {
+    /// Clients that get each message.
+    fn receivers(self) -> u64 {
+        match self {
+            Self::User => 1,
+            Self::Group => 10,
+            Self::Nobody => 0,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Group => "group",
+            Self::Nobody => "nobody",
+        }
+    }
+}
+
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
     service: MeasuredArgs,
-    /// Connections, each with one request under way, and as many users who are sent to
+    /// Whom the messages are for; each connection sends to one of its own
+    #[arg(long, default_value = "user", value_name = "WHOM")]
+    target: To,
+    /// Connections, each with one request under way
     #[arg(long, default_value_t = 16, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
     connections: u32,
     /// Bytes of a message
@@ -48,6 +81,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         let elapsed = clocks.until(Clocks::now(process)?);
         let row = Row::default()
             .with("mode", "rest")
+            .with("target", args.target.name())
             .with("round", round)
             .with("connections", args.connections)
             .with("payload_bytes", args.payload)
@@ -79,8 +113,9 @@ struct Load {
     poller: Poller,
     ready: Vec<Ready>,
     scratch: Vec<u8>,
-    /// Those who get the messages.
-    users: Clients,
+    /// Those who get the messages, and how many of them get each.
+    online: Clients,
+    receivers: u64,
     latency: Histogram,
     answered: u64,
     delivered: u64,
@@ -90,18 +125,24 @@ impl Load {
     fn new(args: &Args) -> Result<Self> {
         let target = args.service.target()?;
         let service = args.service.connection_string()?;
-        let users = (0..args.connections).map(|user| format!("user-{user}"));
-        let openings = users
-            .clone()
-            .map(|user| target.opening(&Profile { json: true, user: Some(&user), ..Profile::default() }));
+        let names: Vec<String> = (0..args.connections).map(|number| format!("bench-{number}")).collect();
+        let openings = names.iter().flat_map(|name| (0..args.target.receivers()).map(move |_| name));
+        let openings = openings.map(|name| {
+            let groups = std::slice::from_ref(name);
+            target.opening(&match args.target {
+                To::Group => Profile { json: true, groups, ..Profile::default() },
+                _ => Profile { json: true, user: Some(name), ..Profile::default() },
+            })
+        });
         let openings = openings.collect::<Result<Vec<_>>>()?;
-        let (users_online, _) = Clients::open(&target, openings, 16)?;
+        let (online, _) = Clients::open(&target, openings, 16)?;
 
         let poller = Poller::new()?;
         let body = stamp::payload(args.payload as usize);
         let mut callers = Vec::new();
-        for (token, user) in users.enumerate() {
-            let path = format!("/api/hubs/{}/users/{user}/:send?api-version=2024-12-01", args.service.hub);
+        let kind = if args.target == To::Group { "groups" } else { "users" };
+        for (token, name) in names.iter().enumerate() {
+            let path = format!("/api/hubs/{}/{kind}/{name}/:send?api-version=2024-12-01", args.service.hub);
             let url = format!("{}{path}", service.endpoint());
             let request = http::post_text(&url, &target.at.host, &service.rest_token(&url), &body)?;
             let socket = Socket::connect(target.at.address)?;
@@ -113,7 +154,8 @@ impl Load {
             poller,
             ready: Vec::new(),
             scratch: vec![0; 64 << 10],
-            users: users_online,
+            online,
+            receivers: args.target.receivers(),
             latency: Histogram::new(),
             answered: 0,
             delivered: 0,
@@ -151,11 +193,11 @@ impl Load {
     }
 
     fn take_messages(&mut self) -> Result<()> {
-        let Clients { poller, all, scratch, ready } = &mut self.users;
+        let Clients { poller, all, scratch, ready } = &mut self.online;
         poller.wait(ready, Duration::ZERO)?;
         for ready in ready.iter().filter(|ready| ready.readable) {
-            let user = all.get_mut(ready.token).context("an event for no client")?;
-            user.receive(scratch, |_| self.delivered += 1)?;
+            let client = all.get_mut(ready.token).context("an event for no client")?;
+            client.receive(scratch, |_| self.delivered += 1)?;
         }
         Ok(())
     }
@@ -163,9 +205,14 @@ impl Load {
     /// Waits for what is under way, and checks that each accepted message arrived.
     fn drain(&mut self) -> Result<()> {
         let deadline = Instant::now() + PATIENCE;
-        while self.callers.iter().any(|caller| caller.sent_at.is_some()) || self.delivered < self.answered {
+        while self.callers.iter().any(|caller| caller.sent_at.is_some())
+            || self.delivered < self.answered * self.receivers
+        {
             if Instant::now() > deadline {
-                bail!("{} messages were accepted and {} arrived", self.answered, self.delivered);
+                let Self { answered, delivered, receivers, .. } = self;
+                bail!(
+                    "{answered} messages for {receivers} clients each were accepted, and {delivered} arrived"
+                );
             }
             self.poller.wait(&mut self.ready, Duration::from_millis(10))?;
             for ready in self.ready.iter().filter(|ready| ready.readable) {
