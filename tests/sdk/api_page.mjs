@@ -1,13 +1,14 @@
 // Uses the page that describes the REST API in headless Chromium, as a person would, and calls the API from a page of
-// another site: node api_page.mjs <path of Chromium> <connection string> <port of the other, allowed site>
+// another site:
+// node api_page.mjs <path of Chromium> <origin> <path prefix> <access key> <port of the other, allowed site>
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import { WebPubSubServiceClient } from "@azure/web-pubsub";
 import { chromium } from "playwright-core";
 import { CHROMIUM_ARGUMENTS } from "./chromium.mjs";
 
-const [executablePath, connectionString, allowedPort] = process.argv.slice(2);
-const [, endpoint, accessKey] = connectionString.match(/Endpoint=([^;]+);AccessKey=([^;]+);/);
+const [executablePath, origin, prefix, accessKey, allowedPort] = process.argv.slice(2);
+const connectionString = `Endpoint=${origin};AccessKey=${accessKey};Version=1.0;`;
 
 const browser = await chromium.launch({ executablePath, args: CHROMIUM_ARGUMENTS });
 const context = await browser.newContext();
@@ -17,7 +18,7 @@ context.setDefaultTimeout(20_000);
 async function open(address) {
   const page = await context.newPage();
   page.on("pageerror", (error) => assert.fail(error));
-  page.on("request", (request) => assert.equal(new URL(request.url()).origin, endpoint));
+  page.on("request", (request) => assert.ok(request.url().startsWith(`${origin}${prefix}/api`), request.url()));
   page.on("console", (message) => assert.ok(!message.text().includes("Security Policy"), message.text()));
   await page.goto(address);
   return page;
@@ -40,8 +41,9 @@ async function execute(page, operation, parameters) {
   ];
 }
 
-const page = await open(`${endpoint}/api`);
-assert.equal(page.url(), `${endpoint}/api/`);
+// As behind a proxy: everything on the page is relative.
+const page = await open(`${origin}${prefix}/api`);
+assert.equal(page.url(), `${origin}${prefix}/api/`);
 const [refused] = await execute(page, "connections-userExists", { hub: "chat", userId: "ann" });
 assert.equal(refused, "401");
 await page.getByLabel("Access key").fill(accessKey);
@@ -61,7 +63,7 @@ await new Promise((resolve) => other.listen(0, "127.0.0.1", resolve));
 async function callFrom(server) {
   const site = await context.newPage();
   await site.goto(`http://127.0.0.1:${server.address().port}/`);
-  const url = `${endpoint}/api/hubs/chat/groups/g/connections/nobody`;
+  const url = `${origin}/api/hubs/chat/groups/g/connections/nobody`;
   // The SDK signs; the browser sends.
   let authorization;
   const service = new WebPubSubServiceClient(connectionString, "chat", { allowInsecureConnection: true });

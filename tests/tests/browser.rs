@@ -2,6 +2,7 @@
 //! (tests/sdk/api_page.mjs).
 #![allow(clippy::panic, reason = "a helper of tests fails like a test")]
 
+use hublet_tests::token::DEVELOPMENT_KEY;
 use hublet_tests::{Server, program, tools};
 
 #[test]
@@ -16,9 +17,11 @@ fn two_tabs_chat_through_the_service() {
 fn the_api_page_makes_calls_and_other_sites_may_where_allowed() {
     let site = free_port();
     let origin = format!("http://127.0.0.1:{site}");
-    let server = Server::start_with(&["--rest-allowed-origin", &origin]);
+    let public = "http://localhost/prefix";
+    let server = Server::start_with(&["--rest-allowed-origin", &origin, "--public-endpoint", public]);
     let mut script = tools::node("tests/sdk/api_page.mjs");
-    script.arg(tools::chromium()).arg(server.connection_string()).arg(site.to_string());
+    script.arg(tools::chromium()).arg(format!("http://{}", server.authority())).arg("/prefix");
+    script.arg(DEVELOPMENT_KEY).arg(site.to_string());
     program::run("api_page.mjs", &mut script);
 }
 
