@@ -79,8 +79,9 @@ impl<'a> Place<'a> {
 
 pub(super) async fn handle(connection: &Arc<Connection>, request: http::Request<Incoming>) -> Response {
     let node = &connection.context.node;
-    let path = request.uri().path().to_owned();
-    let place = Place::of(&path);
+    // A clone of the URL shares its text.
+    let url = request.uri().clone();
+    let place = Place::of(url.path());
     let cors = match place {
         Place::Rest { .. } | Place::ApiPage { .. } | Place::Health => {
             Cors::of(&connection.context.config.rest.allowed_origins, request.headers())
@@ -90,7 +91,7 @@ pub(super) async fn handle(connection: &Arc<Connection>, request: http::Request<
     let preflight = cors.preflight(request.method(), request.headers());
     let mut response = match preflight {
         Some(response) => response,
-        None => answer(connection, request, &path, place).await,
+        None => answer(connection, request, url.path(), place).await,
     };
     cors.mark(&mut response);
     if node.is_stopping() {

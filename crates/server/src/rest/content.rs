@@ -97,7 +97,7 @@ fn kind(headers: &HeaderMap) -> Result<Kind, RestError> {
         return Ok(Kind::Binary);
     }
     let mut parts = value.split(';').map(str::trim);
-    let media_type = parts.next().unwrap_or_default().to_ascii_lowercase();
+    let media_type = parts.next().unwrap_or_default();
     let mut charset = Charset::Utf8;
     for parameter in parts.filter(|parameter| !parameter.is_empty()) {
         let (name, value) = parameter.split_once('=').ok_or(RestError::ContentType)?;
@@ -106,12 +106,13 @@ fn kind(headers: &HeaderMap) -> Result<Kind, RestError> {
             charset = Charset::named(value).ok_or(RestError::ContentType)?;
         }
     }
-    match media_type.as_str() {
-        "text/plain" => Ok(Kind::Text(charset)),
-        "application/json" => Ok(Kind::Json(charset)),
-        "application/octet-stream" => Ok(Kind::Binary),
-        _ => Err(RestError::ContentType),
-    }
+    let kinds = [
+        ("text/plain", Kind::Text(charset)),
+        ("application/json", Kind::Json(charset)),
+        ("application/octet-stream", Kind::Binary),
+    ];
+    let kind = kinds.into_iter().find(|(known, _)| media_type.eq_ignore_ascii_case(known));
+    kind.map(|(_, kind)| kind).ok_or(RestError::ContentType)
 }
 
 /// A parameter's value without its quotes; `None` when a quote is missing.
@@ -124,13 +125,14 @@ fn unquoted(value: &str) -> Option<&str> {
 
 impl Charset {
     fn named(name: &str) -> Option<Self> {
-        match name.to_ascii_lowercase().as_str() {
-            "utf-8" | "utf8" | "us-ascii" | "ascii" => Some(Self::Utf8),
-            "utf-16" | "utf-16le" => Some(Self::Utf16),
-            "utf-16be" => Some(Self::Utf16Be),
-            "iso-8859-1" | "latin1" => Some(Self::Latin1),
-            _ => None,
-        }
+        let charsets: [(Self, &[&str]); 4] = [
+            (Self::Utf8, &["utf-8", "utf8", "us-ascii", "ascii"]),
+            (Self::Utf16, &["utf-16", "utf-16le"]),
+            (Self::Utf16Be, &["utf-16be"]),
+            (Self::Latin1, &["iso-8859-1", "latin1"]),
+        ];
+        let is_called = |names: &[&str]| names.iter().any(|known| known.eq_ignore_ascii_case(name));
+        charsets.into_iter().find(|(_, names)| is_called(names)).map(|(charset, _)| charset)
     }
 
     /// The same text in UTF-8; `None` when the bytes are not of this charset.

@@ -14,10 +14,11 @@ mod route;
 mod send;
 mod tokens;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use http::request::Parts;
-use http::{HeaderValue, StatusCode};
+use http::{HeaderName, HeaderValue, StatusCode};
 use hublet_hub::{ConnOp, Outcome};
 use hublet_wire::name;
 use hyper::body::Incoming;
@@ -55,7 +56,8 @@ pub(crate) async fn handle(
 }
 
 fn add_versions(response: &mut Response) {
-    response.headers_mut().insert("api-supported-versions", HeaderValue::from_static(API_VERSIONS));
+    const NAME: HeaderName = HeaderName::from_static("api-supported-versions");
+    response.headers_mut().insert(NAME, HeaderValue::from_static(API_VERSIONS));
 }
 
 /// A call that may be carried out: its route, credential and version are good.
@@ -68,7 +70,7 @@ struct Call<'a> {
     /// Lower-cased.
     hub: Arc<str>,
     segments: Segments,
-    parameters: Parameters,
+    parameters: Parameters<'a>,
 }
 
 async fn answer(
@@ -97,7 +99,7 @@ async fn answer(
         config,
         request,
         secure: connection.secure,
-        hub: hub_name(hub)?.into(),
+        hub: hub_name(hub)?,
         segments,
         parameters,
     };
@@ -147,13 +149,23 @@ fn gone() -> Response {
 }
 
 /// The hub, lower-cased: hub names have no case (rest-api.md §3.2).
-fn hub_name(segment: &str) -> Result<String, RestError> {
-    let hub = crate::http::decode(segment).filter(|hub| name::is_valid_hub(hub));
-    hub.map(|hub| hub.to_ascii_lowercase()).ok_or_else(|| {
+fn hub_name(segment: &str) -> Result<Arc<str>, RestError> {
+    let plain = Some(segment).filter(|hub| name::is_valid_hub(hub)).map(Cow::Borrowed);
+    let hub =
+        plain.or_else(|| crate::http::decode(segment).filter(|hub| name::is_valid_hub(hub)).map(Cow::Owned));
+    hub.map(|hub| lower_cased(&hub)).ok_or_else(|| {
         RestError::validation(
             "hub",
             "Invalid hub name. Valid hub name should be a letter followed by letters, digits or any of _`,.[], in \
              between 1 and 128 characters long.",
         )
     })
+}
+
+fn lower_cased(hub: &str) -> Arc<str> {
+    if hub.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        hub.to_ascii_lowercase().into()
+    } else {
+        hub.into()
+    }
 }

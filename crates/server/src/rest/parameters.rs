@@ -1,5 +1,6 @@
 //! Query parameters (rest-api.md §1.5, §3.2). Names have no case; what an operation does not define is ignored.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use hublet_wire::id::ConnId;
@@ -9,20 +10,19 @@ use hublet_wire::percent;
 use super::API_VERSIONS;
 use super::error::RestError;
 
-/// The parameters in order, names lower-cased.
+/// The parameters in order.
 #[derive(Debug)]
-pub(super) struct Parameters(Vec<(String, String)>);
+pub(super) struct Parameters<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
 
-impl Parameters {
-    pub(super) fn parse(query: &str) -> Self {
-        let pairs = percent::query_pairs(query);
-        Self(pairs.map(|(name, value)| (name.to_ascii_lowercase(), value.into_owned())).collect())
+impl<'q> Parameters<'q> {
+    pub(super) fn parse(query: &'q str) -> Self {
+        Self(percent::query_pairs(query).collect())
     }
 
     /// All values of a parameter.
     pub(super) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         let values = self.0.iter().filter(move |(known, _)| known.eq_ignore_ascii_case(name));
-        values.map(|(_, value)| value.as_str())
+        values.map(|(_, value)| &**value)
     }
 
     /// The value of a parameter that may be given once.

@@ -1,5 +1,6 @@
 //! From method and path to an operation (rest-api.md §3.1).
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use http::Method;
@@ -7,6 +8,9 @@ use hublet_hub::{Permission, Select};
 use hublet_wire::{name, percent};
 
 use super::error::{Missing, RestError};
+
+/// Segments of the longest path.
+const PARTS_MAX: usize = 4;
 
 /// What a request asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,16 +92,21 @@ impl Route {
     pub(super) fn find(method: &Method, path: &str, keep_slashes: bool) -> Result<Self, RestError> {
         use Operation::*;
         use Resource::{Connection, Group, Hub, User};
-        let parts: Vec<&str> = path.split('/').collect();
-        let literals: Vec<String> = parts.iter().map(|part| literal(part)).collect();
-        let literals: Vec<&str> = literals.iter().map(String::as_str).collect();
+        let mut parts = [""; PARTS_MAX];
+        let mut count = 0;
+        for part in path.split('/') {
+            *parts.get_mut(count).ok_or(RestError::NoRoute)? = part;
+            count += 1;
+        }
+        let literals = parts.map(literal);
+        let literals = literals.each_ref().map(|literal| &**literal);
         let name = |at: usize| {
             let decode =
                 if keep_slashes { percent::decode_segment_but_slashes } else { percent::decode_segment };
             String::from_utf8(decode(parts[at]).into_owned()).ok()
         };
         let mut segments = Segments::default();
-        let operations: &[(Method, Operation)] = match *literals.as_slice() {
+        let operations: &[(Method, Operation)] = match literals[..count] {
             [":send"] => &[(Method::POST, Send(Hub))],
             [":closeconnections"] => &[(Method::POST, Close(Hub))],
             [":generatetoken"] => &[(Method::POST, GenerateToken)],
@@ -165,8 +174,12 @@ impl Route {
 }
 
 /// A segment as a literal: without escapes and case, so that `%3ASend` is `:send`.
-fn literal(segment: &str) -> String {
-    crate::http::decode(segment).unwrap_or_default().to_ascii_lowercase()
+fn literal(segment: &str) -> Cow<'_, str> {
+    if segment.bytes().any(|byte| byte == b'%' || byte.is_ascii_uppercase()) {
+        Cow::Owned(crate::http::decode(segment).unwrap_or_default().to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(segment)
+    }
 }
 
 impl Segments {

@@ -1,9 +1,10 @@
 //! Reading the two JSON parts of a token, and the checks that need no key.
 
+use std::borrow::Cow;
 use std::fmt;
 
-use serde::Deserializer as _;
 use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer as _};
 use serde_json::value::RawValue;
 
 use super::{Authorities, TokenError, audience};
@@ -45,7 +46,7 @@ impl Header {
     pub(super) fn read(json: &[u8]) -> Result<Self, TokenError> {
         let (mut alg, mut kid) = (None, None);
         for (name, value) in members("header", json)? {
-            match name.as_str() {
+            match &*name {
                 "alg" => alg = optional_string("alg", value)?,
                 "kid" => kid = optional_string("kid", value)?,
                 "crit" if !is_null(value) => return Err(TokenError::Critical),
@@ -60,7 +61,7 @@ impl Claims {
     pub(super) fn read(json: &[u8]) -> Result<Self, TokenError> {
         let mut claims = Self::default();
         for (name, value) in members("payload", json)? {
-            match name.as_str() {
+            match &*name {
                 "aud" => claims.aud = strings("aud", value)?,
                 "exp" => claims.exp = date("exp", value)?,
                 "nbf" => claims.nbf = date("nbf", value)?,
@@ -68,7 +69,7 @@ impl Claims {
                 "sub" => claims.sub = optional_string("sub", value)?,
                 "role" => claims.roles = strings("role", value)?,
                 "webpubsub.group" => claims.groups = strings("webpubsub.group", value)?,
-                _ => claims.other.push((name, texts(value))),
+                _ => claims.other.push((name.into_owned(), texts(value))),
             }
         }
         Ok(claims)
@@ -115,17 +116,21 @@ impl Claims {
 
 /// The members of a JSON object in order. Of duplicates the last counts for [`Header`] and the named claims, since
 /// later ones overwrite; a later duplicate of another claim is listed too.
-fn members<'a>(part: &'static str, json: &'a [u8]) -> Result<Vec<(String, &'a RawValue)>, TokenError> {
+fn members<'a>(part: &'static str, json: &'a [u8]) -> Result<Vec<(Cow<'a, str>, &'a RawValue)>, TokenError> {
     let mut deserializer = serde_json::Deserializer::from_slice(json);
     let members = deserializer.deserialize_map(Members).map_err(|_| TokenError::Json(part))?;
     deserializer.end().map_err(|_| TokenError::Json(part))?;
     Ok(members)
 }
 
+/// A name, copied only when it is written with escapes.
+#[derive(Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+
 struct Members;
 
 impl<'de> Visitor<'de> for Members {
-    type Value = Vec<(String, &'de RawValue)>;
+    type Value = Vec<(Cow<'de, str>, &'de RawValue)>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a JSON object")
@@ -133,8 +138,8 @@ impl<'de> Visitor<'de> for Members {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut members = Vec::new();
-        while let Some(member) = map.next_entry()? {
-            members.push(member);
+        while let Some((Name(name), value)) = map.next_entry()? {
+            members.push((name, value));
         }
         Ok(members)
     }
