@@ -211,6 +211,14 @@ fn a_connection_is_in_so_many_groups_at_most() {
         assert!(answer.body.contains("2 groups already"), "{}", answer.body);
     }
     assert_eq!(get(&server, "/groups/c"), 404);
+    // Of several connections those join that can.
+    let (mut free, free_id) = client(&server, Some("free"), &["a"]);
+    let as_json = ["Content-Type: application/json"];
+    let add = call(&server, "POST", &format!("{HUB}/:addToGroups"), &as_json, br#"{"groups":["c"]}"#);
+    assert_eq!((add.status, add.header("x-ms-error-code")), (400, Some("Error.BadRequest")));
+    let listed = call(&server, "GET", &format!("{HUB}/groups/c/connections"), &[], b"").body;
+    assert!(listed.contains(&free_id) && !listed.contains(&id), "{listed}");
+    free.expect_silence();
     assert_eq!(put(&server, &format!("/groups/a/connections/{id}")).status, 200, "it is in there already");
     assert_eq!(delete(&server, &format!("/groups/a/connections/{id}")).status, 204);
     assert_eq!(put(&server, &format!("/groups/c/connections/{id}")).status, 200);
