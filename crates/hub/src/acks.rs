@@ -10,7 +10,7 @@ const IDS_MAX: usize = 1_000;
 /// Clients count their requests, so the ids are kept as runs of consecutive numbers: 1, 2, 3, … costs one run. Ids in
 /// any other order cost one run each, which bounds the window at 1,000 runs.
 #[derive(Debug, Clone, Default)]
-pub struct AckWindow {
+pub(crate) struct AckWindow {
     /// Oldest first, and ascending within a run, so the oldest id is the first of the first run.
     runs: VecDeque<Run>,
     ids: usize,
@@ -37,13 +37,13 @@ impl Run {
 
 impl AckWindow {
     /// Whether `id` is one of the remembered ids.
-    pub fn contains(&self, id: u64) -> bool {
+    pub(crate) fn contains(&self, id: u64) -> bool {
         // From the newest: a client repeats what it sent last.
         self.runs.iter().rev().any(|run| run.contains(id))
     }
 
     /// Remembers `id`, and forgets the oldest id when there are more than 1,000. A remembered id keeps its age.
-    pub fn insert(&mut self, id: u64) {
+    pub(crate) fn insert(&mut self, id: u64) {
         if self.contains(id) {
             return;
         }

@@ -49,7 +49,7 @@ pub enum Protocol {
 
 impl Protocol {
     /// Whether the client speaks a PubSub subprotocol, which has system messages and acks.
-    pub fn is_pubsub(&self) -> bool {
+    pub(crate) fn is_pubsub(&self) -> bool {
         matches!(self, Self::Json)
     }
 

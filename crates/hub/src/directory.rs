@@ -23,18 +23,18 @@ impl ShardSet {
     }
 
     /// Whether `shard` is in the set.
-    pub fn contains(self, shard: usize) -> bool {
+    pub(crate) fn contains(self, shard: usize) -> bool {
         self.0 & Self::only(shard).0 != 0
     }
 
     /// The set without `shard`.
     #[must_use]
-    pub fn without(self, shard: usize) -> Self {
+    pub(crate) fn without(self, shard: usize) -> Self {
         Self(self.0 & !Self::only(shard).0)
     }
 
     /// Whether the set has no member.
-    pub fn is_empty(self) -> bool {
+    pub(crate) fn is_empty(self) -> bool {
         self.0 == 0
     }
 

@@ -4,24 +4,24 @@
 //! queues and a list of [`Effect`]s. Its driver (the `server` crate) owns the sockets. The [`Directory`] is the only
 //! thing that shards share.
 
-pub mod acks;
-pub mod command;
-pub mod conn;
 pub mod directory;
-pub mod limits;
-pub mod permission;
-pub mod publish;
 pub mod queue;
-pub mod shard;
 
+mod acks;
 mod close;
+mod command;
+mod conn;
 mod fanout;
 mod filter;
 mod index;
 mod keepalive;
+mod limits;
 mod members;
 mod operations;
+mod permission;
+mod publish;
 mod session;
+mod shard;
 #[cfg(test)]
 mod simulation;
 
@@ -31,7 +31,7 @@ pub use directory::{Directory, ShardSet};
 pub use limits::Limits;
 pub use permission::{Permission, Permissions};
 pub use publish::{Publish, Target};
-pub use shard::{AfterFlush, Effect, Shard};
+pub use shard::{AfterFlush, Counters, Effect, Shard};
 
 /// Monotonic milliseconds since the process started; the caller's clock, an argument everywhere in this crate.
 pub type Millis = u64;

@@ -3,7 +3,7 @@
 /// Limits that a shard enforces. Sizes are per connection unless the name says otherwise.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes that may wait for one connection, each frame counted with [`FRAME_OVERHEAD_BYTES`]; beyond it the
+    /// Bytes that may wait for one connection, 64 bytes for each frame included; beyond it the
     /// connection is cut as a slow consumer.
     pub queue_bytes_max: usize,
     /// Bytes that may wait on the whole shard; beyond it a connection is allowed a sixteenth of its own limit.
@@ -26,12 +26,12 @@ impl Default for Limits {
 }
 
 /// What a queued frame costs beside its bytes; it bounds the number of queued empty frames too.
-pub const FRAME_OVERHEAD_BYTES: usize = 64;
+pub(crate) const FRAME_OVERHEAD_BYTES: usize = 64;
 /// How long a closing connection may take to answer the close frame, in milliseconds.
-pub const CLOSE_TIMEOUT_MS: u64 = 3_000;
+pub(crate) const CLOSE_TIMEOUT_MS: u64 = 3_000;
 /// A connection is dead after two keep-alive intervals and this many seconds without a frame (client-protocols.md §9.1).
-pub const KEEP_ALIVE_GRACE_S: u32 = 10;
+pub(crate) const KEEP_ALIVE_GRACE_S: u32 = 10;
 /// Publishes to one audience are joined to one frame block of at most this many bytes.
-pub const JOINED_BYTES_MAX: usize = 64 << 10;
+pub(crate) const JOINED_BYTES_MAX: usize = 64 << 10;
 /// Frames larger than this are never copied into a joined block.
-pub const JOINED_FRAME_BYTES_MAX: usize = 4 << 10;
+pub(crate) const JOINED_FRAME_BYTES_MAX: usize = 4 << 10;

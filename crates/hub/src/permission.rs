@@ -25,7 +25,7 @@ pub enum Permission {
 
 impl Permission {
     /// The permission that an action needs.
-    pub fn of(action: GroupAction) -> Self {
+    pub(crate) fn of(action: GroupAction) -> Self {
         match action {
             GroupAction::Join | GroupAction::Leave => Self::JoinLeaveGroup,
             GroupAction::Send => Self::SendToGroup,
@@ -35,7 +35,7 @@ impl Permission {
 
 /// A connection has as many single-group permissions of a kind as it may have, which is 1,000; nothing was changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TooMany;
+pub(crate) struct TooMany;
 
 /// The group permissions of one connection. [`Default`] allows nothing.
 ///
@@ -69,13 +69,14 @@ struct Literal {
 }
 
 impl Permissions {
-    /// The permissions that the roles give together (client-protocols.md §7.1). Roles that are unknown, not a valid
-    /// pattern or beyond the limits are ignored: they never fail a handshake.
-    pub fn from_roles<'a>(roles: impl IntoIterator<Item = &'a str>) -> Self {
+    /// [`Permissions::from_roles_reporting`] without reports.
+    #[cfg(test)]
+    pub(crate) fn from_roles<'a>(roles: impl IntoIterator<Item = &'a str>) -> Self {
         Self::from_roles_reporting(roles, |_| {})
     }
 
-    /// As [`Permissions::from_roles`], and calls `ignored` with each role that has no effect, for a log line.
+    /// The permissions that the roles give together (client-protocols.md §7.1). Roles that are unknown, not a valid
+    /// pattern or beyond the limits never fail a handshake: `ignored` is called with each, for a log line.
     pub fn from_roles_reporting<'a>(
         roles: impl IntoIterator<Item = &'a str>,
         mut ignored: impl FnMut(&'a str),
@@ -117,12 +118,12 @@ impl Permissions {
     }
 
     /// Whether the connection may do `action` to `group`. Being a member gives no right (client-protocols.md §7.1).
-    pub fn allows(&self, action: GroupAction, group: &str) -> bool {
+    pub(crate) fn allows(&self, action: GroupAction, group: &str) -> bool {
         self.has(Permission::of(action), group)
     }
 
     /// Whether the connection has a permission for `group`, by role or by grant.
-    pub fn has(&self, permission: Permission, group: &str) -> bool {
+    pub(crate) fn has(&self, permission: Permission, group: &str) -> bool {
         let all = match permission {
             Permission::JoinLeaveGroup => self.join_all,
             Permission::SendToGroup => self.send_all,
@@ -140,7 +141,7 @@ impl Permissions {
     ///
     /// # Errors
     /// [`TooMany`].
-    pub fn grant(&mut self, permission: Permission, group: &str) -> Result<(), TooMany> {
+    pub(crate) fn grant(&mut self, permission: Permission, group: &str) -> Result<(), TooMany> {
         self.decide(permission, group, true)
     }
 
@@ -148,7 +149,7 @@ impl Permissions {
     ///
     /// # Errors
     /// [`TooMany`].
-    pub fn revoke(&mut self, permission: Permission, group: &str) -> Result<(), TooMany> {
+    pub(crate) fn revoke(&mut self, permission: Permission, group: &str) -> Result<(), TooMany> {
         self.decide(permission, group, false)
     }
 

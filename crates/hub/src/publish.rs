@@ -50,7 +50,7 @@ struct Encoded {
 
 /// How a receiver wants its frames.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Variant {
+pub(crate) enum Variant {
     /// Payload only, for clients without a PubSub subprotocol.
     Simple,
     /// `json.webpubsub.azure.v1`.
@@ -73,7 +73,7 @@ impl Publish {
     }
 
     /// The message as complete frames for one kind of receiver; encoded on the first call.
-    pub fn frame(&self, variant: Variant) -> &Bytes {
+    pub(crate) fn frame(&self, variant: Variant) -> &Bytes {
         match variant {
             Variant::Simple => self.encoded.simple.get_or_init(|| raw::message_frame(&self.payload)),
             Variant::Json => self

@@ -24,7 +24,7 @@ impl OutQueue {
         self.first.is_empty()
     }
 
-    /// Cost of what waits, in bytes, [`FRAME_OVERHEAD_BYTES`] per frame included.
+    /// Cost of what waits, in bytes, 64 for each frame included.
     pub fn queued_bytes(&self) -> usize {
         self.queued_bytes
     }

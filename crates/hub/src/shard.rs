@@ -114,8 +114,8 @@ impl Shard {
     /// Registers a client and queues its `connected` message (client-protocols.md §1.14). From now on messages are
     /// queued for it, whether or not its socket is there already.
     ///
-    /// `nonce` is what the random part of the connection id is made of. All effects must have been carried out before: the slot may
-    /// be one that was just given up.
+    /// `nonce` is what the random part of the connection id is made of. All effects must have been carried out before:
+    /// the slot may be one that was just given up.
     pub fn accept(&mut self, accept: Accept, nonce: [u8; 11], now: Millis) -> ConnId {
         self.settle();
         let Accept { hub: hub_name, user, permissions, groups, protocol } = accept;

@@ -42,7 +42,6 @@ use crate::shard_loop::ShardLoop;
 const NODE_ID: u16 = 1;
 /// How long a stop may take: within it every client gets a close frame, after it the process may end.
 const STOP_TIMEOUT: Duration = Duration::from_millis(4_500);
-
 /// How often a stop looks whether the threads have ended.
 const STOP_POLL: Duration = Duration::from_millis(5);
 

@@ -22,7 +22,7 @@ const RULES: &[Rule] = &[
     Rule {
         folder: "crates/hub",
         ours: &["hublet-wire"],
-        outside: Some(&["bytes", "hashbrown", "slab", "smallvec", "thiserror"]),
+        outside: Some(&["bytes", "hashbrown", "slab", "smallvec"]),
     },
     Rule { folder: "crates/server", ours: &["hublet-hub", "hublet-wire"], outside: None },
     Rule { folder: "crates/client", ours: &["hublet-wire"], outside: None },

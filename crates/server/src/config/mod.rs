@@ -80,7 +80,7 @@ pub enum KeySource {
     Generated,
 }
 
-/// How the REST API reads requests.
+/// The REST API: how it reads requests, and which pages may call it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Rest {
     /// `%2F` in a path stays as it is (rest-api.md §1.2).
@@ -110,7 +110,7 @@ pub struct Hub {
     pub anonymous: bool,
 }
 
-/// Limits of the service. Sizes are in bytes.
+/// Limits that the operator may set; those that nobody needs to change stand beside the code that they bound.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// A message from a client, all fragments together (client-protocols.md §9.4).

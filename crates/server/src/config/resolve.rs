@@ -225,7 +225,8 @@ fn hubs(settings: &Settings) -> Result<HashMap<String, Hub>, ConfigError> {
     for (hub, settings) in &settings.hubs {
         if !name::is_valid_hub(hub) {
             return Err(ConfigError::new(format!(
-                "{hub:?} in `hubs` is not a hub name: a letter, then letters, digits or one of _`,.[] are allowed."
+                "{hub:?} in `hubs` is not a hub name: a letter, then letters, digits or one of _`,.[] are allowed, 128 \
+                 characters at most."
             )));
         }
         let value = Hub { anonymous: settings.anonymous_connect_policy == Some(Policy::Allow) };
