@@ -10,8 +10,8 @@ use crate::duration;
 use crate::output;
 use crate::service::{HubArgs, ServiceArgs};
 
-/// Roles for all groups.
-const ROLES: &[&str] = &["webpubsub.joinLeaveGroup", "webpubsub.sendToGroup"];
+/// Roles for all groups; with them a client may do everything.
+pub(crate) const ROLES: [&str; 2] = ["webpubsub.joinLeaveGroup", "webpubsub.sendToGroup"];
 /// Roles for one group or for the groups that match a pattern.
 const ROLE_PREFIXES: &[&str] = &[
     "webpubsub.joinLeaveGroup.",

@@ -5,14 +5,13 @@ mod request;
 
 use std::collections::VecDeque;
 
+/// The name of the subprotocol.
+pub use hublet_wire::client::JSON_SUBPROTOCOL as SUBPROTOCOL;
 pub use message::{AckError, Data, Message};
 pub use request::Request;
 
 use crate::error::Error;
 use crate::ws::{ConnectOptions, Connection, Event};
-
-/// The name of the subprotocol.
-pub const SUBPROTOCOL: &str = "json.webpubsub.azure.v1";
 
 /// A PubSub client.
 ///

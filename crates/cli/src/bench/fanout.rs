@@ -1,6 +1,6 @@
 //! One publisher and many receivers in one group.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use hublet_client::codec::{Opcode, encode_masked};
@@ -10,6 +10,7 @@ use super::histogram::Histogram;
 use super::open::{Clients, PATIENCE};
 use super::process::{Clocks, Process};
 use super::report::{self, Row};
+use super::schedule::ScheduleArgs;
 use super::stamp;
 use super::target::{Opening, Profile, Target, TargetArgs};
 use super::window::Window;
@@ -38,15 +39,8 @@ pub(super) struct Args {
     #[arg(long, value_delimiter = ',', default_value = "1,16,128", value_name = "COUNT",
           value_parser = clap::value_parser!(u32).range(1..=65_536))]
     windows: Vec<u32>,
-    /// Seconds before each measurement
-    #[arg(long, default_value_t = 1.0, value_name = "SECONDS")]
-    warm_up: f64,
-    /// Seconds of each measurement
-    #[arg(long, default_value_t = 3.0, value_name = "SECONDS")]
-    seconds: f64,
-    /// Repetitions; each goes through all windows
-    #[arg(long, default_value_t = 1)]
-    rounds: usize,
+    #[command(flatten)]
+    schedule: ScheduleArgs,
     /// Receivers whose messages are read and checked, and whose latency is told; what the others get is only counted
     #[arg(long, default_value_t = 8, value_name = "COUNT")]
     sampled: usize,
@@ -69,7 +63,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let (clients, _) = Clients::open(&target, openings(args, &target)?, CONCURRENCY)?;
     let mut fanout = Fanout::new(args, &target, clients)?;
     let mut rows = Vec::new();
-    for round in 1..=args.rounds {
+    for round in args.schedule.rounds() {
         for &window in &args.windows {
             let (delivered, elapsed) = fanout.measure(window, args, process)?;
             let row = Row::default()
@@ -192,12 +186,10 @@ impl Fanout {
             sent_at: vec![Instant::now(); window as usize],
             delivered: 0,
         };
-        let warm = Instant::now() + Duration::try_from_secs_f64(args.warm_up)?;
-        self.until(warm, &mut run)?;
+        self.until(args.schedule.end_of_warm_up()?, &mut run)?;
         self.latency.clear();
         let (clocks, delivered) = (Clocks::now(process)?, run.delivered);
-        let end = Instant::now() + Duration::try_from_secs_f64(args.seconds)?;
-        self.until(end, &mut run)?;
+        self.until(args.schedule.end_of_measurement()?, &mut run)?;
         let elapsed = clocks.until(Clocks::now(process)?);
         let delivered = run.delivered - delivered;
         while !run.window.is_settled() {

@@ -15,6 +15,7 @@ mod poll;
 mod process;
 mod report;
 mod rest;
+mod schedule;
 mod socket;
 mod stamp;
 mod target;

@@ -10,6 +10,7 @@ use super::histogram::Histogram;
 use super::open::{Clients, PATIENCE};
 use super::process::Clocks;
 use super::report::{self, Row};
+use super::schedule::ScheduleArgs;
 use super::stamp;
 use super::target::{MeasuredArgs, Profile};
 
@@ -30,15 +31,8 @@ pub(super) struct Args {
     #[arg(long, default_value_t = 128, value_name = "BYTES",
           value_parser = clap::value_parser!(u32).range(16..=60_000))]
     payload: u32,
-    /// Seconds before the measurement
-    #[arg(long, default_value_t = 1.0, value_name = "SECONDS")]
-    warm_up: f64,
-    /// Seconds of the measurement
-    #[arg(long, default_value_t = 3.0, value_name = "SECONDS")]
-    seconds: f64,
-    /// Repetitions
-    #[arg(long, default_value_t = 1)]
-    rounds: usize,
+    #[command(flatten)]
+    schedule: ScheduleArgs,
 }
 
 pub(super) fn run(args: &Args) -> Result<()> {
@@ -66,11 +60,11 @@ pub(super) fn run(args: &Args) -> Result<()> {
     pairs.serve(args.in_flight)?;
 
     let mut rows = Vec::new();
-    for round in 1..=args.rounds {
-        pairs.until(Instant::now() + Duration::try_from_secs_f64(args.warm_up)?)?;
+    for round in args.schedule.rounds() {
+        pairs.until(args.schedule.end_of_warm_up()?)?;
         pairs.latency.clear();
         let (clocks, delivered) = (Clocks::now(process)?, pairs.delivered);
-        pairs.until(Instant::now() + Duration::try_from_secs_f64(args.seconds)?)?;
+        pairs.until(args.schedule.end_of_measurement()?)?;
         let elapsed = clocks.until(Clocks::now(process)?);
         let row = Row::default()
             .with("mode", "pairs")

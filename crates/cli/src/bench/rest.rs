@@ -10,9 +10,15 @@ use super::open::{Clients, PATIENCE};
 use super::poll::{Poller, Ready};
 use super::process::Clocks;
 use super::report::{self, Row};
+use super::schedule::ScheduleArgs;
 use super::socket::Socket;
 use super::stamp;
 use super::target::{MeasuredArgs, Profile};
+
+/// Clients that are being connected at the same time.
+const CONCURRENCY: usize = 16;
+/// Bytes taken by one read of answers.
+const SCRATCH_BYTES: usize = 64 << 10;
 
 /// Whom the messages are for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -58,26 +64,19 @@ pub(super) struct Args {
     #[arg(long, default_value_t = 128, value_name = "BYTES",
           value_parser = clap::value_parser!(u32).range(16..=1_000_000))]
     payload: u32,
-    /// Seconds before the measurement
-    #[arg(long, default_value_t = 1.0, value_name = "SECONDS")]
-    warm_up: f64,
-    /// Seconds of the measurement
-    #[arg(long, default_value_t = 3.0, value_name = "SECONDS")]
-    seconds: f64,
-    /// Repetitions
-    #[arg(long, default_value_t = 1)]
-    rounds: usize,
+    #[command(flatten)]
+    schedule: ScheduleArgs,
 }
 
 pub(super) fn run(args: &Args) -> Result<()> {
     let process = args.service.process();
     let mut load = Load::new(args)?;
     let mut rows = Vec::new();
-    for round in 1..=args.rounds {
-        load.until(Instant::now() + Duration::try_from_secs_f64(args.warm_up)?)?;
+    for round in args.schedule.rounds() {
+        load.until(args.schedule.end_of_warm_up()?)?;
         load.latency.clear();
         let (clocks, answered) = (Clocks::now(process)?, load.answered);
-        load.until(Instant::now() + Duration::try_from_secs_f64(args.seconds)?)?;
+        load.until(args.schedule.end_of_measurement()?)?;
         let elapsed = clocks.until(Clocks::now(process)?);
         let row = Row::default()
             .with("mode", "rest")
@@ -135,7 +134,7 @@ impl Load {
             })
         });
         let openings = openings.collect::<Result<Vec<_>>>()?;
-        let (online, _) = Clients::open(&target, openings, 16)?;
+        let (online, _) = Clients::open(&target, openings, CONCURRENCY)?;
 
         let poller = Poller::new()?;
         let body = stamp::payload(args.payload as usize);
@@ -153,7 +152,7 @@ impl Load {
             callers,
             poller,
             ready: Vec::new(),
-            scratch: vec![0; 64 << 10],
+            scratch: vec![0; SCRATCH_BYTES],
             online,
             receivers: args.target.receivers(),
             latency: Histogram::new(),

@@ -4,12 +4,12 @@ use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
+use hublet_client::pubsub::SUBPROTOCOL;
 use hublet_client::{ClientAccess, ConnectionString};
 
 use super::process::Process;
 use crate::service;
 
-const SUBPROTOCOL: &str = "json.webpubsub.azure.v1";
 /// RFC 6455's own example. One key for all connections: making keys is not what is measured.
 const WEBSOCKET_KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 

@@ -17,12 +17,9 @@ use hublet_client::{ClientAccess, ConnectOptions, Error, pubsub, send_to_group_u
 use crate::failure::Failure;
 use crate::output;
 use crate::service::{self, ServiceArgs};
-use crate::token::warn_of_unknown_roles;
+use crate::token::{ROLES, warn_of_unknown_roles};
 use input::Input;
 use session::{End, Options, Session};
-
-/// What a client may do unless `--role` says otherwise.
-const DEFAULT_ROLES: [&str; 2] = ["webpubsub.joinLeaveGroup", "webpubsub.sendToGroup"];
 
 const HELP: &str = "\
 At the prompt of a PubSub client:
@@ -114,7 +111,7 @@ fn url(args: &Args) -> anyhow::Result<String> {
         return Ok(args.url.clone().unwrap_or_default());
     };
     let roles = match args.roles.as_slice() {
-        [] => DEFAULT_ROLES.map(str::to_owned).to_vec(),
+        [] => ROLES.map(str::to_owned).to_vec(),
         roles => roles.to_vec(),
     };
     warn_of_unknown_roles(&roles);

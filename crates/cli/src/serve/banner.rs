@@ -8,13 +8,13 @@ use hublet_server::config::{Config, KeySource};
 use hublet_server::{Endpoint, tls};
 
 use crate::output;
+use crate::token::ROLES;
 
 /// How long the printed client access URL is good for.
 const URL_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 /// The hub of the printed client access URL; every name would do.
 const HUB: &str = "chat";
 const USER: &str = "me";
-const ROLES: [&str; 2] = ["webpubsub.joinLeaveGroup", "webpubsub.sendToGroup"];
 
 /// Prints it on standard output, one fact a line.
 pub(super) fn print(config: &Config, endpoints: &[Endpoint]) -> anyhow::Result<()> {

@@ -21,7 +21,7 @@ const CONFIG_HINT: &str = "`hublet check-config` shows the configuration in effe
 /// The configuration that the arguments, the environment and the file give together.
 pub(crate) fn configuration(args: &Args) -> anyhow::Result<Config> {
     environment::check(std::env::vars_os())?;
-    let config = args.settings()?.and_then_config()?;
+    let config = args.config()?;
     log::filter(&config.log)?;
     Ok(config)
 }

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
 use clap::builder::BoolishValueParser;
-use hublet_server::config::{AuthSettings, Config, LimitSettings, RestSettings, Settings, TlsListenSettings};
+use hublet_server::config::{
+    AuthSettings, Config, ConfigError, LimitSettings, RestSettings, Settings, TlsListenSettings,
+};
 
 use super::CONFIG_HINT;
 use crate::failure::Failure;
@@ -102,8 +104,8 @@ struct Limits {
 }
 
 impl Args {
-    /// Options and variables over the configuration file.
-    pub(super) fn settings(&self) -> Result<Layered, Failure> {
+    /// The configuration: options and variables over the file, completed and checked.
+    pub(super) fn config(&self) -> Result<Config, Failure> {
         let file = match &self.config {
             Some(file) => Some(file.clone()),
             None => Some(PathBuf::from(DEFAULT_FILE)).filter(|file| file.is_file()),
@@ -116,7 +118,7 @@ impl Args {
             lower.tls = None;
         }
         let keys = std::env::var(ACCESS_KEYS_VARIABLE).ok().filter(|keys| !keys.is_empty());
-        Ok(Layered(self.upper(keys.as_deref()).or(lower)))
+        Config::new(&self.upper(keys.as_deref()).or(lower)).map_err(|error| wrong(&error))
     }
 
     fn upper(&self, access_keys: Option<&str>) -> Settings {
@@ -162,16 +164,6 @@ impl Args {
     }
 }
 
-/// Settings of all layers.
-pub(super) struct Layered(Settings);
-
-impl Layered {
-    /// Completes and checks them.
-    pub(super) fn and_then_config(self) -> Result<Config, Failure> {
-        Config::new(&self.0).map_err(|error| wrong(&error))
-    }
-}
-
-fn wrong(error: &hublet_server::config::ConfigError) -> Failure {
+fn wrong(error: &ConfigError) -> Failure {
     Failure::usage(error.to_string(), CONFIG_HINT)
 }
