@@ -3,6 +3,7 @@
 
 mod documents;
 mod manifests;
+mod proofs;
 mod sources;
 mod text;
 
@@ -67,6 +68,7 @@ pub(crate) fn run(root: &Path) -> Result<()> {
 fn check(files: &[File]) -> Vec<Problem> {
     let mut problems = manifests::check(files);
     problems.extend(documents::check(files));
+    problems.extend(proofs::check(files));
     for file in files {
         problems.extend(text::check(file));
         if file.is_rust() {
