@@ -244,3 +244,32 @@ pub(crate) struct Attach {
     pub(crate) stream: Stream,
     pub(crate) leftover: Bytes,
 }
+
+#[cfg(test)]
+mod tests {
+    use hublet_hub::Target;
+    use hublet_wire::client::Payload;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_shard_that_is_behind_takes_nothing_more_from_rest() {
+        let node = Node::new(1);
+        let hub: Arc<str> = "chat".into();
+        let publish = |bytes| {
+            let payload = Payload::Binary(Bytes::from(vec![0; bytes]));
+            node.publish(Publish::new(Arc::clone(&hub), Target::All, payload))
+        };
+        let exists = || node.apply(Arc::clone(&hub), Select::All, None, ConnOp::Exists);
+        let members = || node.members(Arc::clone(&hub), "group".into(), "".into(), 1);
+
+        assert_eq!(publish(17 << 20), Ok(()), "one message may be larger than the mark");
+        assert_eq!(publish(1), Err(Overloaded));
+        assert_eq!(exists().await, Err(Overloaded));
+        assert_eq!(members().await, Err(Overloaded));
+
+        let mut letters = Vec::new();
+        assert!(node.mailbox(0).unwrap().take(&mut letters));
+        assert_eq!((letters.len(), publish(1)), (1, Ok(())), "drained");
+    }
+}

@@ -131,13 +131,14 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
+        let hub = hublet_hub::Limits::default();
         Self {
             message_bytes: 1 << 20,
-            outgoing_queue_bytes: 4 << 20,
-            groups_per_connection: 1_000,
+            outgoing_queue_bytes: hub.queue_bytes_max,
+            groups_per_connection: hub.groups_per_connection_max,
             connections_max: 1_000_000,
             rest_requests_per_second: None,
-            keep_alive_interval_s: 20,
+            keep_alive_interval_s: hub.keep_alive_interval_s,
             head_timeout: Duration::from_secs(10),
         }
     }

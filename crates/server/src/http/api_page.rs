@@ -8,8 +8,8 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use http::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderValue,
-    IF_NONE_MATCH, LOCATION, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH,
+    LOCATION, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, Method, StatusCode};
 use http_body_util::Full;
@@ -69,9 +69,7 @@ impl File {
 pub(super) fn serve(method: &Method, headers: &HeaderMap, path: &str, name: &str) -> Option<Response> {
     let file = FILES.iter().find(|file| file.name.eq_ignore_ascii_case(name))?;
     if method != Method::GET && method != Method::HEAD {
-        let mut response = respond::empty(StatusCode::METHOD_NOT_ALLOWED);
-        response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
-        return Some(response);
+        return Some(respond::read_only());
     }
     if name.is_empty() && !path.ends_with('/') {
         // Relative, so that it holds behind a proxy that adds a prefix.

@@ -1,4 +1,4 @@
-//! HTTP/1.1 on an accepted socket: REST calls, health, and the handshakes of WebSocket clients.
+//! HTTP/1.1 on an accepted socket: REST calls and what describes them, health, and the handshakes of WebSocket clients.
 //!
 //! Requests are served by the shard that accepted the socket, but handlers reach the hub only through [`Node`].
 

@@ -132,11 +132,10 @@ fn nothing() -> Response {
 
 fn health(method: &Method, status: StatusCode) -> Response {
     if method == Method::GET || method == Method::HEAD {
-        return respond::empty(status);
+        respond::empty(status)
+    } else {
+        respond::read_only()
     }
-    let mut response = respond::empty(StatusCode::METHOD_NOT_ALLOWED);
-    response.headers_mut().insert(header::ALLOW, http::HeaderValue::from_static("GET, HEAD"));
-    response
 }
 
 /// A path segment as text; `None` when it is not UTF-8.

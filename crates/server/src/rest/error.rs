@@ -138,30 +138,8 @@ impl RestError {
                 response.headers_mut().insert(WWW_AUTHENTICATE, denied.challenge());
                 response
             }
-            Self::Version { path, version } => {
-                let code = "UnsupportedApiVersion";
-                let message = format!(
-                    "The HTTP resource that matches the request URI '{path}' does not support the API version \
-                     '{version}'."
-                );
-                let error = RoutingError { code, message: &message, inner_error: () };
-                coded(StatusCode::BAD_REQUEST, code, &Routing { error })
-            }
-            Self::Validation { target, message } => {
-                let problem = Problem {
-                    code: BAD_REQUEST,
-                    message: &message,
-                    target,
-                    errors: [(target, [message.as_str()])].into(),
-                    r#type: (),
-                    title: "One or more validation errors occurred.",
-                    status: StatusCode::BAD_REQUEST.as_u16(),
-                    detail: (),
-                    instance: (),
-                    extensions: Default::default(),
-                };
-                coded(StatusCode::BAD_REQUEST, BAD_REQUEST, &problem)
-            }
+            Self::Version { path, version } => unsupported_version(&path, &version),
+            Self::Validation { target, message } => problem(target, &message),
             Self::BadRequest(message) => standard(StatusCode::BAD_REQUEST, BAD_REQUEST, &message, "Request"),
             Self::ContentType => empty(StatusCode::UNSUPPORTED_MEDIA_TYPE),
             Self::Missing { severity, what, name } => {
@@ -191,25 +169,16 @@ impl RestError {
                 "The connection has 1000 permissions for single groups, the most it may have.",
                 "Connection",
             ),
-            Self::Throttled => with_header(
-                standard(
-                    StatusCode::TOO_MANY_REQUESTS,
-                    "Error.TooManyRequests",
-                    "There are more requests than limits.rest_requests_per_second allows. Try again in a moment.",
-                    "Request",
-                ),
-                RETRY_AFTER,
-                "1",
+            Self::Throttled => retry_later(
+                StatusCode::TOO_MANY_REQUESTS,
+                "Error.TooManyRequests",
+                "There are more requests than limits.rest_requests_per_second allows. Try again in a moment.",
             ),
-            Self::Overloaded => {
-                let code = "Error.ServiceUnavailable";
-                let message = Overloaded.to_string();
-                with_header(
-                    standard(StatusCode::SERVICE_UNAVAILABLE, code, &message, "Request"),
-                    RETRY_AFTER,
-                    "1",
-                )
-            }
+            Self::Overloaded => retry_later(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "Error.ServiceUnavailable",
+                &Overloaded.to_string(),
+            ),
         }
     }
 }
@@ -222,6 +191,35 @@ impl From<Overloaded> for RestError {
 
 fn standard(status: StatusCode, code: &str, message: &str, target: &str) -> Response {
     coded(status, code, &Standard { code, message, target, details: (), inner: () })
+}
+
+fn unsupported_version(path: &str, version: &str) -> Response {
+    let code = "UnsupportedApiVersion";
+    let message = format!(
+        "The HTTP resource that matches the request URI '{path}' does not support the API version '{version}'."
+    );
+    let error = RoutingError { code, message: &message, inner_error: () };
+    coded(StatusCode::BAD_REQUEST, code, &Routing { error })
+}
+
+fn problem(target: &str, message: &str) -> Response {
+    let problem = Problem {
+        code: BAD_REQUEST,
+        message,
+        target,
+        errors: [(target, [message])].into(),
+        r#type: (),
+        title: "One or more validation errors occurred.",
+        status: StatusCode::BAD_REQUEST.as_u16(),
+        detail: (),
+        instance: (),
+        extensions: Default::default(),
+    };
+    coded(StatusCode::BAD_REQUEST, BAD_REQUEST, &problem)
+}
+
+fn retry_later(status: StatusCode, code: &str, message: &str) -> Response {
+    with_header(standard(status, code, message, "Request"), RETRY_AFTER, "1")
 }
 
 fn coded(status: StatusCode, code: &str, body: &impl Serialize) -> Response {
@@ -271,6 +269,18 @@ mod tests {
         assert_eq!(
             body(version).await,
             r#"{"error":{"code":"UnsupportedApiVersion","message":"The HTTP resource that matches the request URI '/p' does not support the API version 'v'.","innerError":null}}"#
+        );
+    }
+
+    #[tokio::test]
+    async fn overload_asks_to_come_back() {
+        let response = RestError::from(Overloaded).into_response();
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(response.headers()["retry-after"], "1");
+        assert_eq!(response.headers()["x-ms-error-code"], "Error.ServiceUnavailable");
+        assert_eq!(
+            body(RestError::Overloaded).await,
+            r#"{"code":"Error.ServiceUnavailable","message":"The service is overloaded. Try again in a moment.","target":"Request","details":null,"inner":null}"#
         );
     }
 }
