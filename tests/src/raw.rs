@@ -8,7 +8,7 @@ use hublet_wire::ws::{CloseCode, Decoder, Event, Opcode, Role, encode_masked};
 
 /// Longest wait for anything a test expects. Only a failure takes this long.
 pub const PATIENCE: Duration = Duration::from_secs(20);
-/// Key of every test handshake; the answer to it is known.
+/// The mask of every frame.
 const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
 /// What arrived, owned.
@@ -92,7 +92,7 @@ impl RawClient {
         if !head.starts_with("HTTP/1.1 101 ") {
             return Err(head + &String::from_utf8_lossy(&pending));
         }
-        assert!(head.contains("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), "the accept key answers ours: {head}");
+        assert!(head.contains("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), "the known answer to the key: {head}");
         let decoder = Decoder::new(Role::Client, 64 << 20);
         Ok((Self { socket, decoder, pending, answers_pings: true }, head))
     }

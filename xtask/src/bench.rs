@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: measures hublet beside two servers that one would write without it, and prints a report in
+//! `cargo xtask bench`: measures hublet beside servers that one would write without it, and prints a report in
 //! Markdown. Not part of `cargo xtask test`: it takes minutes and a quiet machine.
 
 mod report;

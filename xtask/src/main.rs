@@ -58,10 +58,7 @@ fn usage() {
     for step in STEPS {
         eprintln!("  {:<8} {}", step.name, step.what);
     }
-    eprintln!(
-        "\n  {:<8} measure hublet and two other servers; `bench quick`: only see that it works",
-        "bench"
-    );
+    eprintln!("\n  {:<8} measure hublet and other servers; `bench quick`: only see that it works", "bench");
 }
 
 fn run_all() -> Result<()> {
