@@ -102,7 +102,7 @@ pub struct Issuer {
     pub issuer: String,
     /// Where its keys are.
     pub keys: KeyLocation,
-    /// What `aud` may be, without what [`bare_audience`] takes away.
+    /// What `aud` may be, without a slash or `/.default` at the end.
     pub audiences: Vec<String>,
     /// The claim with the roles.
     pub roles_claim: String,
