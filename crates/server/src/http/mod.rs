@@ -11,14 +11,14 @@ mod router;
 mod upgrade;
 
 use std::convert::Infallible;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::upgrade::OnUpgrade;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::Notify;
 use tokio::time::timeout;
@@ -35,7 +35,8 @@ use crate::stream::Stream;
 
 /// Longest head of a request. Tokens and the `excluded` ids of REST travel in it (rest-api.md §13 row 19).
 const HEAD_BYTES_MAX: usize = 40 << 10;
-/// How long a connection may wait for its next request. The first one has less time, see [`serve_connection`].
+/// How long a connection may go without a new request, be it idle or slow with a head or a body; it is dropped after one
+/// to two times this. The head of the first request has less time.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// How long a refused peer may go on sending before its socket is dropped, so that it gets the answer and no reset.
 const LINGER: Duration = Duration::from_secs(1);
@@ -104,7 +105,8 @@ pub(crate) struct Connection {
     /// The socket is under TLS.
     pub(crate) secure: bool,
     upgrade: Mutex<Option<(OnUpgrade, Reservation)>>,
-    had_request: AtomicBool,
+    /// Requests so far whose head has come.
+    requests: AtomicUsize,
 }
 
 impl Connection {
@@ -124,12 +126,12 @@ pub(crate) async fn serve_connection(stream: Stream, context: Arc<HttpContext>) 
         secure: matches!(stream, Stream::Tls(_)),
         context,
         upgrade: Mutex::default(),
-        had_request: AtomicBool::new(false),
+        requests: AtomicUsize::new(0),
     });
     let service = service_fn(|mut request| {
         let connection = Arc::clone(&connection);
         async move {
-            connection.had_request.store(true, Ordering::Relaxed);
+            connection.requests.fetch_add(1, Ordering::Relaxed);
             let in_flight = InFlight::new(&connection.context);
             prefix::strip(&connection.context.config, &mut request);
             let response = router::handle(&connection, request).await;
@@ -138,16 +140,22 @@ pub(crate) async fn serve_connection(stream: Stream, context: Arc<HttpContext>) 
         }
     });
     let mut http = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(KEEP_ALIVE)
+        .header_read_timeout(None)
         .max_buf_size(HEAD_BYTES_MAX)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
-    let ended = match timeout(connection.context.head_timeout(), &mut http).await {
-        Ok(ended) => ended,
-        Err(_) if connection.had_request.load(Ordering::Relaxed) => (&mut http).await,
-        // The head of the first request is overdue.
-        Err(_) => return,
+    // One timer a connection: one for each head and each body costs as much as reading them.
+    let (mut patience, mut seen) = (connection.context.head_timeout(), 0);
+    let ended = loop {
+        if let Ok(ended) = timeout(patience, &mut http).await {
+            break ended;
+        }
+        let requests = connection.requests.load(Ordering::Relaxed);
+        if requests == seen {
+            // Idle, or too slow with a head or a body.
+            return;
+        }
+        (patience, seen) = (KEEP_ALIVE, requests);
     };
     match ended {
         Ok(()) => {

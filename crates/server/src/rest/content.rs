@@ -13,8 +13,6 @@ use super::error::RestError;
 
 /// Longest body (rest-api.md §3.2).
 const BODY_BYTES_MAX: usize = 1 << 20;
-/// How long a body may take to arrive.
-const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// How much of a body that nobody wants is read.
 const DISCARDED_BYTES_MAX: usize = 4 << 20;
 /// And for how long.
@@ -57,11 +55,11 @@ pub(super) async fn read_body(headers: &HeaderMap, body: &mut Incoming) -> Resul
     if length.is_some_and(|length| length > BODY_BYTES_MAX as u64) {
         return Err(too_large());
     }
-    let collected = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, BODY_BYTES_MAX).collect()).await;
-    match collected {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
-        Ok(Err(_)) | Err(_) => Err(RestError::bad_request("The request body broke off.")),
+    // A body that does not come ends with its connection, see `http::serve_connection`.
+    match Limited::new(body, BODY_BYTES_MAX).collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
+        Err(_) => Err(RestError::bad_request("The request body broke off.")),
     }
 }
 

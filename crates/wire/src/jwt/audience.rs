@@ -24,16 +24,30 @@ pub fn audience_matches(aud: &str, path: &str, authorities: Authorities<'_>) -> 
     matches_segments(aud, &segments(path).collect::<Vec<_>>(), authorities)
 }
 
+/// Whether `aud` is the URL of a request for `path`, written with the same escapes: what [`audience_matches`] finds
+/// without decoding anything.
+pub(super) fn is_spelled(aud: &str, path: &str, authorities: Authorities<'_>) -> bool {
+    split(aud).is_some_and(|(authority, aud_path)| {
+        aud_path.eq_ignore_ascii_case(path) && is_authority(authority, authorities)
+    })
+}
+
 /// As [`audience_matches`], with the path of the request already decoded: a token may have thousands of audiences.
 pub(super) fn matches_segments(aud: &str, request: &[Cow<'_, [u8]>], authorities: Authorities<'_>) -> bool {
-    let Some((scheme, rest)) = aud.split_once("://") else { return false };
+    split(aud).is_some_and(|(authority, aud_path)| {
+        is_authority(authority, authorities) && is_same_path(segments(aud_path), request)
+    })
+}
+
+/// The authority and the path of an audience with one of the four schemes.
+fn split(aud: &str) -> Option<(&str, &str)> {
+    let (scheme, rest) = aud.split_once("://")?;
     if !["https", "http", "wss", "ws"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
-        return false;
+        return None;
     }
-    let end = rest.find(['?', '#']).unwrap_or(rest.len());
+    let end = rest.bytes().position(|byte| matches!(byte, b'?' | b'#')).unwrap_or(rest.len());
     let rest = &rest[..end];
-    let (authority, aud_path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-    is_authority(authority, authorities) && is_same_path(segments(aud_path), request)
+    Some(rest.split_at(rest.find('/').unwrap_or(rest.len())))
 }
 
 fn is_authority(authority: &str, authorities: Authorities<'_>) -> bool {
@@ -139,6 +153,7 @@ mod tests {
             ("https://example.com/groups/ü", "/groups/%C3%9C", false),
         ] {
             assert_eq!(audience_matches(aud, path, Authorities::OneOf(HOSTS)), expected, "{aud} for {path}");
+            assert!(expected || !is_spelled(aud, path, Authorities::OneOf(HOSTS)), "{aud} for {path}");
         }
     }
 
