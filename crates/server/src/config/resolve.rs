@@ -115,7 +115,7 @@ impl Config {
                 outgoing_queue_bytes: Some(limits.outgoing_queue_bytes),
                 groups_per_connection: Some(limits.groups_per_connection),
                 connections_max: Some(limits.connections_max),
-                rest_requests_per_second: limits.rest_requests_per_second.map(Into::into),
+                rest_requests_per_second: Some(limits.rest_requests_per_second.map_or(0, Into::into)),
                 keep_alive_interval_s: Some(limits.keep_alive_interval_s),
                 head_timeout_s: u32::try_from(limits.head_timeout.as_secs()).ok(),
             },
