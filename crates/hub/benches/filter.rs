@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use hublet_hub::{Accept, Command, ConnOp, Directory, Limits, Permissions, Protocol, Select, Shard};
+use hublet_hub::{Accept, Command, ConnOp, Directory, Limits, Permissions, Protocol, Shard, Target};
 use hublet_wire::odata::{Filter, QUERY_BYTES_MAX};
 
 const CONNECTIONS: usize = 10_000;
@@ -80,7 +80,7 @@ fn count(shard: &mut Shard, filter: &Arc<Filter>) -> usize {
     };
     let command = Command::Connections {
         hub: "bench".into(),
-        select: Select::All,
+        target: Target::All,
         filter: Some(Arc::clone(filter)),
         op: ConnOp::Exists,
         reply: Some(reply),

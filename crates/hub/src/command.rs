@@ -7,6 +7,7 @@ use hublet_wire::odata::Filter;
 
 use crate::permission::Permission;
 use crate::publish::Publish;
+use crate::target::Target;
 
 /// What a command found on one shard.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -30,7 +31,7 @@ pub enum Command {
         /// Lower-cased hub name.
         hub: Arc<str>,
         /// Which connections.
-        select: Select,
+        target: Target,
         /// Of those, only the ones for which this is true; all are judged before the first is changed.
         filter: Option<Arc<Filter>>,
         /// What to do with each.
@@ -53,19 +54,6 @@ pub enum Command {
     },
     /// Close every connection for a planned stop and accept no more (client-protocols.md §9.5).
     Stop,
-}
-
-/// Which connections of a hub a command is for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Select {
-    /// Every connection of the hub.
-    All,
-    /// One connection.
-    Connection(ConnId),
-    /// The connections of a user.
-    User(Arc<str>),
-    /// The members of a group.
-    Group(Arc<str>),
 }
 
 /// What to do with a selected connection.

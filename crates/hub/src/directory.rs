@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use hashbrown::{DefaultHashBuilder, Equivalent, HashMap};
 
-use crate::publish::Target;
+use crate::target::Target;
 
 /// Most shards a node can have: a set of them is one word.
 pub const SHARDS_MAX: usize = 64;
@@ -145,8 +145,8 @@ impl Directory {
         }
     }
 
-    /// The shards that may have receivers of a message.
-    pub fn receivers(&self, hub: &str, target: &Target) -> ShardSet {
+    /// The shards that may have connections of a target.
+    pub fn shards_of(&self, hub: &str, target: &Target) -> ShardSet {
         match target {
             Target::All => self.lookup(hub, Topic::Hub),
             Target::Group(name) => self.lookup(hub, Topic::Group(name)),

@@ -10,10 +10,10 @@ use bytes::{Bytes, BytesMut};
 
 use crate::conn::{Conn, Slot};
 use crate::filter::Candidate;
-use crate::index::{GroupKey, HubKey};
 use crate::limits::{JOINED_BYTES_MAX, JOINED_FRAME_BYTES_MAX};
-use crate::publish::{Publish, Target, Variant};
+use crate::publish::{Publish, Variant};
 use crate::shard::{Effect, Shard};
+use crate::target::Audience;
 
 /// Messages to one audience that are not in the queues yet.
 #[derive(Debug, Default)]
@@ -23,31 +23,11 @@ pub(crate) struct Pending {
     payload_bytes: usize,
 }
 
-/// The receivers of a target on this shard, resolved.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Audience {
-    All(HubKey),
-    Group(HubKey, GroupKey),
-    User(HubKey, Arc<str>),
-    Connection(Slot),
-}
-
-impl Audience {
-    fn contains(&self, slot: Slot, conn: &Conn) -> bool {
-        match self {
-            Self::All(hub) => conn.hub == *hub,
-            Self::Group(hub, group) => conn.hub == *hub && conn.is_member(*group),
-            Self::User(hub, user) => conn.hub == *hub && conn.user.as_ref() == Some(user),
-            Self::Connection(only) => slot == *only,
-        }
-    }
-}
-
 impl Shard {
     /// Sends a message to its receivers on all shards of the node.
     pub(crate) fn publish(&mut self, publish: Publish) {
         let publish = Arc::new(publish);
-        let shards = self.directory.receivers(&publish.hub, &publish.target);
+        let shards = self.directory.shards_of(&publish.hub, &publish.target);
         let others = shards.without(self.index);
         if !others.is_empty() {
             self.effects.push(Effect::Forward { shards: others, publish: Arc::clone(&publish) });
@@ -64,26 +44,13 @@ impl Shard {
             && self.pending.payload_bytes + bytes <= JOINED_BYTES_MAX;
         if !joins {
             self.flush_pending();
-            self.pending.audience = self.resolve(&publish);
+            self.pending.audience = self.resolve(&publish.hub, &publish.target);
             if self.pending.audience.is_none() {
                 return;
             }
         }
         self.pending.payload_bytes += bytes;
         self.pending.publishes.push(publish);
-    }
-
-    fn resolve(&self, publish: &Publish) -> Option<Audience> {
-        let hub_key = self.hubs.key(&publish.hub)?;
-        let hub = self.hubs.get(hub_key)?;
-        match &publish.target {
-            Target::All => Some(Audience::All(hub_key)),
-            Target::Group(group) => hub.groups.key(group).map(|key| Audience::Group(hub_key, key)),
-            Target::User(user) => {
-                hub.users.contains_key(user).then(|| Audience::User(hub_key, Arc::clone(user)))
-            }
-            Target::Connection(id) => self.slot_of(hub_key, id).map(Audience::Connection),
-        }
     }
 
     /// Whether a connection is to receive a message that still waits.
@@ -124,7 +91,7 @@ impl Shard {
                 .get(conn.hub)
                 .is_some_and(|hub| filter.matches(&Candidate { conn, groups: &hub.groups }, scratch)),
         };
-        let mut give = |slot: Slot| {
+        let give = |slot: Slot| {
             if let Some(conn) = conns.get_mut(slot as usize)
                 && !excluded.contains(&conn.id)
                 && passes(conn)
@@ -136,19 +103,7 @@ impl Shard {
                 }
             }
         };
-        let hub = |key: HubKey| hubs.get(key);
-        match audience {
-            Audience::All(key) => hub(*key).into_iter().for_each(|hub| hub.all.slots().for_each(&mut give)),
-            Audience::Group(key, group) => hub(*key)
-                .and_then(|hub| hub.groups.get(*group))
-                .into_iter()
-                .for_each(|members| members.slots().for_each(&mut give)),
-            Audience::User(key, user) => hub(*key)
-                .and_then(|hub| hub.users.get(user))
-                .into_iter()
-                .for_each(|members| members.slots().for_each(&mut give)),
-            Audience::Connection(slot) => give(*slot),
-        }
+        audience.for_each(hubs, give);
         self.queued_bytes = walk.queued_bytes;
         self.counters.deliveries += walk.deliveries;
         for slot in walk.slow {

@@ -24,14 +24,16 @@ mod session;
 mod shard;
 #[cfg(test)]
 mod simulation;
+mod target;
 
-pub use command::{Command, ConnOp, MemberEntry, Outcome, Reply, Select};
+pub use command::{Command, ConnOp, MemberEntry, Outcome, Reply};
 pub use conn::{Accept, Protocol, Slot};
 pub use directory::{Directory, ShardSet};
 pub use limits::Limits;
 pub use permission::{Permission, Permissions};
-pub use publish::{Publish, Target};
+pub use publish::Publish;
 pub use shard::{AfterFlush, Counters, Effect, Shard};
+pub use target::Target;
 
 /// Monotonic milliseconds since the process started; the caller's clock, an argument everywhere in this crate.
 pub type Millis = u64;

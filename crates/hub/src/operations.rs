@@ -4,19 +4,20 @@ use hublet_wire::id::ConnId;
 use hublet_wire::odata::Filter;
 
 use crate::Millis;
-use crate::command::{Command, ConnOp, MemberEntry, Outcome, Select};
+use crate::command::{Command, ConnOp, MemberEntry, Outcome};
 use crate::conn::{Phase, Slot};
 use crate::filter::Candidate;
 use crate::index::HubKey;
 use crate::shard::Shard;
+use crate::target::Target;
 
 impl Shard {
     /// Carries out a command from REST, another shard or the service itself.
     pub fn apply(&mut self, command: Command, now: Millis) {
         match command {
             Command::Deliver(publish) => self.deliver(publish),
-            Command::Connections { hub, select, filter, op, reply } => {
-                let outcome = self.act(&hub, &select, filter.as_deref(), &op, now);
+            Command::Connections { hub, target, filter, op, reply } => {
+                let outcome = self.act(&hub, &target, filter.as_deref(), &op, now);
                 if let Some(reply) = reply {
                     reply(outcome);
                 }
@@ -31,19 +32,20 @@ impl Shard {
     fn act(
         &mut self,
         hub: &str,
-        select: &Select,
+        target: &Target,
         filter: Option<&Filter>,
         op: &ConnOp,
         now: Millis,
     ) -> Outcome {
-        let Some(hub_key) = self.hubs.key(hub) else { return Outcome::default() };
+        let Some(audience) = self.resolve(hub, target) else { return Outcome::default() };
         if *op == ConnOp::Exists && filter.is_none() {
-            return Outcome { selected: self.count(hub_key, select), refused: 0 };
+            return Outcome { selected: audience.len(&self.hubs), refused: 0 };
         }
         // A snapshot: the operation changes the very lists it is selected from.
-        let mut slots = self.select(hub_key, select);
+        let mut slots = Vec::with_capacity(audience.len(&self.hubs));
+        audience.for_each(&self.hubs, |slot| slots.push(slot));
         if let Some(filter) = filter {
-            slots.retain(|slot| self.matches(hub_key, *slot, filter));
+            slots.retain(|slot| self.matches(*slot, filter));
         }
         let refused = slots.iter().filter(|slot| !self.operate(**slot, op, now)).count();
         Outcome { selected: slots.len(), refused }
@@ -79,10 +81,9 @@ impl Shard {
     }
 
     /// Whether a filter is true for a connection.
-    fn matches(&mut self, hub_key: HubKey, slot: Slot, filter: &Filter) -> bool {
-        let (Some(hub), Some(conn)) = (self.hubs.get(hub_key), self.conns.get(slot as usize)) else {
-            return false;
-        };
+    fn matches(&mut self, slot: Slot, filter: &Filter) -> bool {
+        let Some(conn) = self.conns.get(slot as usize) else { return false };
+        let Some(hub) = self.hubs.get(conn.hub) else { return false };
         filter.matches(&Candidate { conn, groups: &hub.groups }, &mut self.scratch)
     }
 
@@ -110,33 +111,5 @@ impl Shard {
     pub(crate) fn slot_of(&self, hub_key: HubKey, id: &ConnId) -> Option<Slot> {
         let conn = self.conns.get(id.slot as usize)?;
         (conn.id == *id && conn.hub == hub_key && conn.phase == Phase::Open).then_some(id.slot)
-    }
-
-    fn count(&self, hub_key: HubKey, select: &Select) -> usize {
-        let Some(hub) = self.hubs.get(hub_key) else { return 0 };
-        match select {
-            Select::All => hub.all.len(),
-            Select::Connection(id) => usize::from(self.slot_of(hub_key, id).is_some()),
-            Select::User(user) => hub.users.get(user).map_or(0, |members| members.len()),
-            Select::Group(group) => {
-                hub.groups.key(group).and_then(|key| hub.groups.get(key)).map_or(0, |members| members.len())
-            }
-        }
-    }
-
-    fn select(&self, hub_key: HubKey, select: &Select) -> Vec<Slot> {
-        let Some(hub) = self.hubs.get(hub_key) else { return Vec::new() };
-        match select {
-            Select::All => hub.all.slots().collect(),
-            Select::Connection(id) => self.slot_of(hub_key, id).into_iter().collect(),
-            Select::User(user) => {
-                hub.users.get(user).map_or_else(Vec::new, |members| members.slots().collect())
-            }
-            Select::Group(group) => hub
-                .groups
-                .key(group)
-                .and_then(|key| hub.groups.get(key))
-                .map_or_else(Vec::new, |members| members.slots().collect()),
-        }
     }
 }

@@ -8,18 +8,7 @@ use hublet_wire::id::ConnId;
 use hublet_wire::odata::Filter;
 use smallvec::SmallVec;
 
-/// To whom a message goes, within one hub.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Target {
-    /// Every connection of the hub.
-    All,
-    /// The members of a group.
-    Group(Arc<str>),
-    /// The connections of a user.
-    User(Arc<str>),
-    /// One connection.
-    Connection(ConnId),
-}
+use crate::target::Target;
 
 /// A message and everything its delivery depends on. Shared by all shards that have receivers.
 #[derive(Debug)]

@@ -9,8 +9,9 @@ use smallvec::{SmallVec, smallvec};
 
 use crate::Millis;
 use crate::conn::{Phase, Protocol, Slot};
-use crate::publish::{Publish, Target};
+use crate::publish::Publish;
 use crate::shard::Shard;
+use crate::target::Target;
 
 /// Reason of the close when a JSON client sends a binary message (client-protocols.md §8).
 const JSON_NEEDS_TEXT: &str = "The JSON subprotocol requires text messages.";

@@ -15,8 +15,8 @@ use hublet_wire::ws::{Decoder, Event, Role};
 use crate::conn::Phase;
 use crate::directory::Topic;
 use crate::{
-    Accept, AfterFlush, Command, ConnOp, Directory, Effect, Limits, Permissions, Protocol, Publish, Select,
-    Shard, Slot, Target,
+    Accept, AfterFlush, Command, ConnOp, Directory, Effect, Limits, Permissions, Protocol, Publish, Shard,
+    Slot, Target,
 };
 
 const GROUPS: [&str; 4] = ["a", "b", "c", "d"];
@@ -219,7 +219,7 @@ impl World {
         self.message += 1;
         let text = format!("m{} {}", self.message, "x".repeat(size));
         let excluded = no_echo.then_some(client.id);
-        self.expect(key.0, hub, &Select::Group(group.into()), None, excluded, &text);
+        self.expect(key.0, hub, &Target::Group(group.into()), None, excluded, &text);
         let mut request = format!(
             r#"{{"type":"sendToGroup","group":"{group}","dataType":"text","data":"{text}","noEcho":{no_echo}"#
         );
@@ -267,7 +267,7 @@ impl World {
         let mut publish = Publish::new(hub.into(), target.clone(), Payload::Text(text.into()));
         publish.filter = self.filter();
         let publish = Arc::new(publish);
-        for shard in self.directory.receivers(hub, &target).iter() {
+        for shard in self.directory.shards_of(hub, &target).iter() {
             self.mailboxes[shard].push_back(Command::Deliver(Arc::clone(&publish)));
         }
     }
@@ -291,10 +291,10 @@ impl World {
         };
         let filter = self.filter();
         for shard in self.directory.lookup(hub, Topic::User(user)).iter() {
-            let select = Select::User(user.into());
+            let target = Target::User(user.into());
             self.mailboxes[shard].push_back(Command::Connections {
                 hub: hub.into(),
-                select,
+                target,
                 filter: filter.clone(),
                 op: op.clone(),
                 reply: None,
@@ -304,12 +304,12 @@ impl World {
 
     fn rest_close(&mut self) {
         let hub = *self.rng.pick(&HUBS);
-        let select = Select::Group((*self.rng.pick(&GROUPS)).into());
+        let target = Target::Group((*self.rng.pick(&GROUPS)).into());
         let shard = self.rng.below(self.shards.len());
         let op = ConnOp::Close { reason: "".into(), excluded: Arc::new([]) };
         self.mailboxes[shard].push_back(Command::Connections {
             hub: hub.into(),
-            select,
+            target,
             filter: None,
             op,
             reply: None,
@@ -321,7 +321,7 @@ impl World {
         &mut self,
         shard: usize,
         hub: &str,
-        select: &Select,
+        target: &Target,
         filter: Option<&Filter>,
         excluded: Option<hublet_wire::id::ConnId>,
         text: &str,
@@ -330,7 +330,7 @@ impl World {
             let selected = client.shard == shard
                 && client.hub == hub
                 && !client.closing
-                && selects(select, client)
+                && selects(target, client)
                 && passes(filter, client);
             if selected && excluded != Some(client.id) {
                 client.expected.push_back(text.to_owned());
@@ -343,24 +343,18 @@ impl World {
             let Some(command) = self.mailboxes[shard].pop_front() else { return };
             match &command {
                 Command::Deliver(publish) => {
-                    let select = match &publish.target {
-                        Target::All => Select::All,
-                        Target::Group(group) => Select::Group(Arc::clone(group)),
-                        Target::User(user) => Select::User(Arc::clone(user)),
-                        Target::Connection(id) => Select::Connection(*id),
-                    };
                     let text = String::from_utf8_lossy(publish.payload.bytes()).into_owned();
                     let hub = publish.hub.to_string();
                     let excluded = publish.excluded.first().copied();
-                    self.expect(shard, &hub, &select, publish.filter.as_deref(), excluded, &text);
+                    self.expect(shard, &hub, &publish.target, publish.filter.as_deref(), excluded, &text);
                 }
-                Command::Connections { hub, select, filter, op, .. } => {
+                Command::Connections { hub, target, filter, op, .. } => {
                     let max = self.limits.groups_per_connection_max;
                     let here = |c: &&mut Client| {
                         c.shard == shard
                             && c.hub == &**hub
                             && !c.closing
-                            && selects(select, c)
+                            && selects(target, c)
                             && passes(filter.as_deref(), c)
                     };
                     for client in self.clients.values_mut().filter(here) {
@@ -504,12 +498,12 @@ impl World {
     }
 }
 
-fn selects(select: &Select, client: &Client) -> bool {
-    match select {
-        Select::All => true,
-        Select::Connection(id) => client.id == *id,
-        Select::User(user) => client.user == Some(user),
-        Select::Group(group) => client.groups.contains(&**group),
+fn selects(target: &Target, client: &Client) -> bool {
+    match target {
+        Target::All => true,
+        Target::Connection(id) => client.id == *id,
+        Target::User(user) => client.user == Some(user),
+        Target::Group(group) => client.groups.contains(&**group),
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use hublet_hub::directory::Topic;
-use hublet_hub::{Accept, Command, ConnOp, Directory, MemberEntry, Outcome, Publish, Select, ShardSet};
+use hublet_hub::{Accept, Command, ConnOp, Directory, MemberEntry, Outcome, Publish, ShardSet, Target};
 use hublet_wire::id::ConnId;
 use hublet_wire::odata::Filter;
 use tokio::sync::{mpsc, oneshot};
@@ -55,32 +55,24 @@ impl Node {
     /// # Errors
     /// [`Overloaded`] when one of them is too far behind; then none gets it.
     pub(crate) fn publish(&self, publish: Publish) -> Result<(), Overloaded> {
-        let shards = self.0.directory.receivers(&publish.hub, &publish.target);
+        let shards = self.0.directory.shards_of(&publish.hub, &publish.target);
         self.check_load(shards)?;
         self.forward(shards, &Arc::new(publish));
         Ok(())
     }
 
-    /// Acts on all selected connections of all shards.
+    /// Acts on the connections of a target on all shards.
     ///
     /// # Errors
     /// [`Overloaded`] when a shard is too far behind; then nothing happens.
     pub(crate) async fn apply(
         &self,
         hub: Arc<str>,
-        select: Select,
+        target: Target,
         filter: Option<Arc<Filter>>,
         op: ConnOp,
     ) -> Result<Outcome, Overloaded> {
-        let shards = match &select {
-            Select::All => self.0.directory.lookup(&hub, Topic::Hub),
-            Select::User(user) => self.0.directory.lookup(&hub, Topic::User(user)),
-            Select::Group(group) => self.0.directory.lookup(&hub, Topic::Group(group)),
-            Select::Connection(id) if usize::from(id.shard) < self.shards() => {
-                ShardSet::only(usize::from(id.shard))
-            }
-            Select::Connection(_) => ShardSet::default(),
-        };
+        let shards = self.0.directory.shards_of(&hub, &target);
         self.check_load(shards)?;
         let (answers, mut received) = mpsc::channel(hublet_hub::directory::SHARDS_MAX);
         for mailbox in self.mailboxes(shards) {
@@ -89,8 +81,8 @@ impl Node {
                 // The channel has room for every shard; a caller that went away needs no answer.
                 let _ = answer.try_send(outcome);
             });
-            let (hub, select, filter, op) = (Arc::clone(&hub), select.clone(), filter.clone(), op.clone());
-            let command = Command::Connections { hub, select, filter, op, reply: Some(reply) };
+            let (hub, target, filter, op) = (Arc::clone(&hub), target.clone(), filter.clone(), op.clone());
+            let command = Command::Connections { hub, target, filter, op, reply: Some(reply) };
             mailbox.push(Letter::Command(command), 0);
         }
         drop(answers);
@@ -171,10 +163,6 @@ impl Node {
     /// A connection that was accepted is gone, or was refused by its shard.
     pub(crate) fn detached(&self) {
         self.0.connections.fetch_sub(1, Ordering::Relaxed);
-    }
-
-    pub(crate) fn shards(&self) -> usize {
-        self.0.mailboxes.len()
     }
 
     pub(crate) fn directory(&self) -> &Arc<Directory> {
@@ -260,7 +248,7 @@ mod tests {
             let payload = Payload::Binary(Bytes::from(vec![0; bytes]));
             node.publish(Publish::new(Arc::clone(&hub), Target::All, payload))
         };
-        let exists = || node.apply(Arc::clone(&hub), Select::All, None, ConnOp::Exists);
+        let exists = || node.apply(Arc::clone(&hub), Target::All, None, ConnOp::Exists);
         let members = || node.members(Arc::clone(&hub), "group".into(), "".into(), 1);
 
         assert_eq!(publish(17 << 20), Ok(()), "one message may be larger than the mark");

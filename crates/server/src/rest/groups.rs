@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
-use hublet_hub::{ConnOp, MemberEntry, Outcome, Select};
+use hublet_hub::{ConnOp, MemberEntry, Outcome, Target};
 use hublet_wire::odata::{BODY_BYTES_MAX, Filter};
 use hublet_wire::{name, percent};
 use hyper::body::Incoming;
@@ -43,13 +43,13 @@ pub(super) async fn leave_all(call: &Call<'_>, resource: Resource) -> Result<Res
 
 pub(super) async fn join_many(call: &Call<'_>, body: &mut Incoming) -> Result<Response, RestError> {
     let Selection { groups, filter } = selection(call, body).await?;
-    let outcome = call.node.apply(Arc::clone(&call.hub), Select::All, filter, ConnOp::Join(groups)).await?;
+    let outcome = call.node.apply(Arc::clone(&call.hub), Target::All, filter, ConnOp::Join(groups)).await?;
     joined(call, outcome)
 }
 
 pub(super) async fn leave_many(call: &Call<'_>, body: &mut Incoming) -> Result<Response, RestError> {
     let Selection { groups, filter } = selection(call, body).await?;
-    call.node.apply(Arc::clone(&call.hub), Select::All, filter, ConnOp::Leave(groups)).await?;
+    call.node.apply(Arc::clone(&call.hub), Target::All, filter, ConnOp::Leave(groups)).await?;
     Ok(empty(StatusCode::OK))
 }
 

@@ -123,8 +123,8 @@ async fn answer(
 impl Call<'_> {
     /// Acts on the connections of a resource; on none for a connection id that this service never gave out.
     async fn apply(&self, resource: Resource, op: ConnOp) -> Result<Outcome, RestError> {
-        match self.segments.select(resource)? {
-            Some(select) => Ok(self.node.apply(Arc::clone(&self.hub), select, None, op).await?),
+        match self.segments.target(resource)? {
+            Some(target) => Ok(self.node.apply(Arc::clone(&self.hub), target, None, op).await?),
             None => Ok(Outcome::default()),
         }
     }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use http::Method;
-use hublet_hub::{Permission, Select};
+use hublet_hub::{Permission, Target};
 use hublet_wire::{name, percent};
 
 use super::error::{Missing, RestError};
@@ -187,13 +187,13 @@ impl Segments {
     ///
     /// # Errors
     /// A name that breaks its rule (rest-api.md §3.2).
-    pub(super) fn select(&self, resource: Resource) -> Result<Option<Select>, RestError> {
+    pub(super) fn target(&self, resource: Resource) -> Result<Option<Target>, RestError> {
         Ok(match resource {
-            Resource::Hub => Some(Select::All),
-            Resource::User => Some(Select::User(not_blank(self.user.as_deref(), "userId")?.into())),
-            Resource::Group => Some(Select::Group(self.group()?)),
+            Resource::Hub => Some(Target::All),
+            Resource::User => Some(Target::User(not_blank(self.user.as_deref(), "userId")?.into())),
+            Resource::Group => Some(Target::Group(self.group()?)),
             Resource::Connection => {
-                not_blank(self.connection.as_deref(), "connectionId")?.parse().ok().map(Select::Connection)
+                not_blank(self.connection.as_deref(), "connectionId")?.parse().ok().map(Target::Connection)
             }
         })
     }
@@ -308,16 +308,16 @@ mod tests {
     fn names() {
         let path = "users/a%2Fb%20+/groups/G%C3%BC";
         let legacy = Route::find(&Method::PUT, path, true).unwrap();
-        assert_eq!(legacy.segments.select(Resource::User).unwrap(), Some(Select::User("a%2Fb +".into())));
+        assert_eq!(legacy.segments.target(Resource::User).unwrap(), Some(Target::User("a%2Fb +".into())));
         let route = Route::find(&Method::PUT, path, false).unwrap();
-        assert_eq!(route.segments.select(Resource::User).unwrap(), Some(Select::User("a/b +".into())));
+        assert_eq!(route.segments.target(Resource::User).unwrap(), Some(Target::User("a/b +".into())));
         assert_eq!(&*route.segments.group().unwrap(), "Gü");
         let of = |path: &str| Route::find(&Method::DELETE, path, false).unwrap().segments;
-        assert!(of("users/%20/groups/g").select(Resource::User).is_err());
-        assert!(of("users/%ff/groups/g").select(Resource::User).is_err());
+        assert!(of("users/%20/groups/g").target(Resource::User).is_err());
+        assert!(of("users/%ff/groups/g").target(Resource::User).is_err());
         assert!(of("users/u/groups/%20").group().is_err());
         assert!(of(&format!("users/u/groups/{}", "g".repeat(1_025))).group().is_err());
-        assert_eq!(of("connections/nowhere").select(Resource::Connection).unwrap(), None);
+        assert_eq!(of("connections/nowhere").target(Resource::Connection).unwrap(), None);
     }
 
     /// The document describes each operation, and nothing else.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use http::{HeaderMap, StatusCode};
-use hublet_hub::{Publish, Select, Target};
+use hublet_hub::Publish;
 use hublet_wire::client::Metadata;
 use hublet_wire::client::metadata::MetadataBuilder;
 use hyper::body::Incoming;
@@ -24,12 +24,7 @@ pub(super) async fn send(
     resource: Resource,
     body: &mut Incoming,
 ) -> Result<Response, RestError> {
-    let target = call.segments.select(resource)?.map(|select| match select {
-        Select::All => Target::All,
-        Select::Group(group) => Target::Group(group),
-        Select::User(user) => Target::User(user),
-        Select::Connection(id) => Target::Connection(id),
-    });
+    let target = call.segments.target(resource)?;
     // The time to live is checked and not used, as by the vendor's emulator.
     call.parameters.number("messageTtlSeconds", 0, TTL_SECONDS_MAX)?;
     // A send to one connection has no filter: a parameter of that name is ignored like any unknown one.
