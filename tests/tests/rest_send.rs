@@ -156,7 +156,14 @@ fn bodies_that_cannot_be_sent_are_refused() {
         assert_eq!((answer.status, answer.body.as_str()), (415, ""), "{content_type}");
     }
     assert_eq!(both.send(&[TEXT, "Content-Type: application/json"], b"1").status, 415, "two types");
+    for encoding in ["gzip", "BR", "identity, gzip", "identity\r\nContent-Encoding: deflate"] {
+        for content_type in [TEXT, "Content-Type: application/octet-stream", "X-No: type"] {
+            let answer = both.send(&[content_type, &format!("Content-Encoding: {encoding}")], b"x");
+            assert_eq!((answer.status, answer.body.as_str()), (415, ""), "{content_type}, {encoding}");
+        }
+    }
     both.expect_nothing();
+    assert_eq!(both.send(&[TEXT, "Content-Encoding: Identity"], b"x").status, 202);
 }
 
 #[test]

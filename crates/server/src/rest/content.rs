@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderMap;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hublet_wire::client::{Payload, json};
 use hyper::body::{Body, Incoming};
@@ -83,6 +83,11 @@ pub(super) async fn discard(headers: &HeaderMap, body: &mut Incoming) {
 }
 
 fn kind(headers: &HeaderMap) -> Result<Kind, RestError> {
+    // A compressed body would reach the clients as it is, and they could not tell.
+    let is_plain = |coding: &[u8]| coding.is_empty() || coding.eq_ignore_ascii_case(b"identity");
+    if !headers.get_all(CONTENT_ENCODING).iter().all(|coding| is_plain(coding.as_bytes())) {
+        return Err(RestError::ContentType);
+    }
     let mut values = headers.get_all(CONTENT_TYPE).iter();
     let value = match (values.next(), values.next()) {
         // A body without a type is bytes.
