@@ -341,13 +341,25 @@ fn a_selection_that_is_none_changes_nothing() {
         );
         let path = format!("{HUB}/:{action}");
         let body = br#"{"groups":["group1"]}"#;
-        for headers in [&["Content-Type: text/plain"][..], &["Content-Type: application/jsonp"], &[]] {
+        for headers in [
+            &["Content-Type: text/plain"][..],
+            &["Content-Type: application/jsonp"],
+            &["Content-Type: application/json; charset=\""],
+            &["Content-Type: application/json; charset=klingon"],
+            &["Content-Type: application/json", "Content-Encoding: gzip"],
+            &["Content-Type: application/json", "Content-Type: application/json"],
+            &[],
+        ] {
             assert_eq!(call(&four.server, "POST", &path, headers, body).status, 415, "{headers:?}");
         }
         let large = format!(r#"{{"groups":["group1"],"filter":"{}"}}"#, " ".repeat(1 << 20));
         assert_eq!(change(&four.server, action, &large).status, 400);
         assert_eq!(members(&four, "group1"), other);
     }
+    let wide: Vec<u8> = r#"{"groups":["wide"]}"#.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let in_utf_16 = ["Content-Type: application/json; charset=utf-16"];
+    assert_eq!(call(&four.server, "POST", &format!("{HUB}/:addToGroups"), &in_utf_16, &wide).status, 200);
+    assert_ne!(members(&four, "wide"), members(&four, "nobody"));
     let with_charset = ["Content-Type: application/json; charset=utf-8"];
     let path = format!("{HUB}/:addToGroups");
     assert_eq!(call(&four.server, "POST", &path, &with_charset, br#"{"groups":["group1"]}"#).status, 200);

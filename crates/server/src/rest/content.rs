@@ -44,11 +44,16 @@ pub(super) async fn read_message(headers: &HeaderMap, body: &mut Incoming) -> Re
     payload(kind, read_body(headers, body).await?)
 }
 
-/// Reads a body.
+/// Reads a JSON document as UTF-8; whoever parses it finds out whether it is one.
 ///
 /// # Errors
-/// More than 1 MiB, or it breaks off.
-pub(super) async fn read_body(headers: &HeaderMap, body: &mut Incoming) -> Result<Bytes, RestError> {
+/// Another content type, more than 1 MiB, a body that breaks off or is not text.
+pub(super) async fn read_json(headers: &HeaderMap, body: &mut Incoming) -> Result<Bytes, RestError> {
+    let Kind::Json(charset) = kind(headers)? else { return Err(RestError::ContentType) };
+    charset.transcode(read_body(headers, body).await?).ok_or_else(not_json)
+}
+
+async fn read_body(headers: &HeaderMap, body: &mut Incoming) -> Result<Bytes, RestError> {
     let too_large =
         || RestError::bad_request("Invalid Content-Length header. The body may have 1048576 bytes at most.");
     let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
@@ -169,8 +174,12 @@ fn payload(kind: Kind, bytes: Bytes) -> Result<Payload, RestError> {
             .filter(|bytes| std::str::from_utf8(bytes).is_ok_and(json::is_valid))
             // White space around the value would only be carried to every client.
             .map(|bytes| Payload::Json(bytes.slice_ref(bytes.trim_ascii())))
-            .ok_or_else(|| RestError::bad_request("The request body is not a valid JSON.")),
+            .ok_or_else(not_json),
     }
+}
+
+pub(super) fn not_json() -> RestError {
+    RestError::bad_request("The request body is not a valid JSON.")
 }
 
 #[cfg(test)]

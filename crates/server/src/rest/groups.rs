@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::StatusCode;
-use http::header::CONTENT_TYPE;
 use hublet_hub::{ConnOp, MemberEntry, Outcome, Target};
 use hublet_wire::odata::{BODY_BYTES_MAX, Filter};
 use hublet_wire::{name, percent};
@@ -70,18 +69,11 @@ struct Selection {
 }
 
 async fn selection(call: &Call<'_>, body: &mut Incoming) -> Result<Selection, RestError> {
-    let headers = &call.request.headers;
-    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let media_type = content_type.split(';').next().unwrap_or_default().trim();
-    if !media_type.eq_ignore_ascii_case("application/json") {
-        return Err(RestError::ContentType);
-    }
-    parse_selection(&content::read_body(headers, body).await?)
+    parse_selection(&content::read_json(&call.request.headers, body).await?)
 }
 
 fn parse_selection(body: &Bytes) -> Result<Selection, RestError> {
-    let value: serde_json::Value = serde_json::from_slice(body)
-        .map_err(|_| RestError::bad_request("The request body is not a valid JSON."))?;
+    let value: serde_json::Value = serde_json::from_slice(body).map_err(|_| content::not_json())?;
     let invalid = || RestError::invalid_group("Groups");
     let object = value.as_object().ok_or_else(invalid)?;
     let groups = object.get("groups").and_then(serde_json::Value::as_array).ok_or_else(invalid)?;
