@@ -211,6 +211,9 @@ fn five_versions_are_served() {
         let body: Value = serde_json::from_str(&answer.body).expect("JSON");
         assert_eq!(body["error"]["code"], "UnsupportedApiVersion", "{query}");
         assert_eq!(body["error"]["innerError"], Value::Null, "{query}");
+        let message = body["error"]["message"].as_str().expect("a text");
+        let uri = format!("request URI 'http://{}{SEND}' does", server.authority());
+        assert!(message.contains(&uri), "{message}");
     }
     expect_nothing(&server, &mut client);
 }

@@ -22,8 +22,8 @@ pub(super) enum RestError {
     Denied(Denied),
     /// The api-version is unknown, or there is more than one.
     Version {
-        /// Path of the request.
-        path: String,
+        /// What the request is for, without the query.
+        uri: String,
         /// What was asked for.
         version: String,
     },
@@ -138,7 +138,7 @@ impl RestError {
                 response.headers_mut().insert(WWW_AUTHENTICATE, denied.challenge());
                 response
             }
-            Self::Version { path, version } => unsupported_version(&path, &version),
+            Self::Version { uri, version } => unsupported_version(&uri, &version),
             Self::Validation { target, message } => problem(target, &message),
             Self::BadRequest(message) => standard(StatusCode::BAD_REQUEST, BAD_REQUEST, &message, "Request"),
             Self::ContentType => empty(StatusCode::UNSUPPORTED_MEDIA_TYPE),
@@ -193,10 +193,10 @@ fn standard(status: StatusCode, code: &str, message: &str, target: &str) -> Resp
     coded(status, code, &Standard { code, message, target, details: (), inner: () })
 }
 
-fn unsupported_version(path: &str, version: &str) -> Response {
+fn unsupported_version(uri: &str, version: &str) -> Response {
     let code = "UnsupportedApiVersion";
     let message = format!(
-        "The HTTP resource that matches the request URI '{path}' does not support the API version '{version}'."
+        "The HTTP resource that matches the request URI '{uri}' does not support the API version '{version}'."
     );
     let error = RoutingError { code, message: &message, inner_error: () };
     coded(StatusCode::BAD_REQUEST, code, &Routing { error })
@@ -265,7 +265,7 @@ mod tests {
         );
         assert_eq!(invalid.len(), 280);
         assert_eq!(body(RestError::invalid_group("Groups")).await.len(), 374);
-        let version = RestError::Version { path: "/p".into(), version: "v".into() };
+        let version = RestError::Version { uri: "/p".into(), version: "v".into() };
         assert_eq!(
             body(version).await,
             r#"{"error":{"code":"UnsupportedApiVersion","message":"The HTTP resource that matches the request URI '/p' does not support the API version 'v'.","innerError":null}}"#

@@ -24,7 +24,7 @@ use hublet_wire::name;
 use hyper::body::Incoming;
 
 use crate::config::Config;
-use crate::http::{Connection, Response, authenticate_request, empty};
+use crate::http::{Connection, Response, authenticate_request, empty, endpoint};
 use crate::issuer::Access;
 use crate::node::Node;
 pub(crate) use rate::RateLimit;
@@ -90,7 +90,8 @@ async fn answer(
     })?;
     let parameters = Parameters::parse(request.uri.query().unwrap_or_default());
     let since = if config.rest.strict_api_versions { operation.since() } else { "" };
-    parameters.check_version(request.uri.path(), since)?;
+    let uri = || format!("{}{}", endpoint(config, request, connection.secure), request.uri.path());
+    parameters.check_version(uri, since)?;
     if context.rate_limit.as_deref().is_some_and(|limit| !limit.take()) {
         return Err(RestError::Throttled);
     }

@@ -61,11 +61,11 @@ impl<'q> Parameters<'q> {
         self.all("excluded").filter_map(|text| text.parse().ok())
     }
 
-    /// Checks `api-version`: absent, or once, known and not older than `since`.
+    /// Checks `api-version`: absent, or once, known and not older than `since`. `uri` is what the request is for.
     ///
     /// # Errors
     /// It is neither.
-    pub(super) fn check_version(&self, path: &str, since: &str) -> Result<(), RestError> {
+    pub(super) fn check_version(&self, uri: impl FnOnce() -> String, since: &str) -> Result<(), RestError> {
         let mut values = self.all("api-version");
         match (values.next(), values.next()) {
             (None, _) => Ok(()),
@@ -75,9 +75,7 @@ impl<'q> Parameters<'q> {
             {
                 Ok(())
             }
-            (Some(version), _) => {
-                Err(RestError::Version { path: path.to_owned(), version: version.to_owned() })
-            }
+            (Some(version), _) => Err(RestError::Version { uri: uri(), version: version.to_owned() }),
         }
     }
 
@@ -129,7 +127,7 @@ mod tests {
 
     #[test]
     fn versions() {
-        let check = |query: &str| Parameters::parse(query).check_version("/", "").is_ok();
+        let check = |query: &str| Parameters::parse(query).check_version(String::new, "").is_ok();
         for version in API_VERSIONS.split(", ") {
             assert!(check(&format!("api-version={version}")), "{version}");
         }
@@ -143,7 +141,7 @@ mod tests {
         ] {
             assert!(!check(wrong), "{wrong}");
         }
-        let since = |query: &str| Parameters::parse(query).check_version("/", "2023-07-01").is_ok();
+        let since = |query: &str| Parameters::parse(query).check_version(String::new, "2023-07-01").is_ok();
         assert!(since("api-version=2023-07-01") && since("api-version=2024-12-01") && since(""));
         assert!(!since("api-version=2022-11-01"));
     }
