@@ -39,6 +39,15 @@ fn requests_that_never_end_are_ended() {
     good.expect_silence();
 }
 
+/// Which of two hosts would the audience of a token have to be? (RFC 9112 §3.2)
+#[test]
+fn a_second_host_is_refused() {
+    let server = Server::start();
+    let two = b"GET /api/health HTTP/1.1\r\nHost: x\r\nHost: y\r\nConnection: close\r\n\r\n";
+    let answer = exchange(&server, two);
+    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+}
+
 #[test]
 fn garbage_is_answered_and_forgotten() {
     let server = Server::start();

@@ -79,6 +79,9 @@ impl<'a> Place<'a> {
 
 pub(super) async fn handle(connection: &Arc<Connection>, request: http::Request<Incoming>) -> Response {
     let node = &connection.context.node;
+    if !has_one_host(&request) {
+        return respond::empty(StatusCode::BAD_REQUEST);
+    }
     // A clone of the URL shares its text.
     let url = request.uri().clone();
     let place = Place::of(url.path());
@@ -99,6 +102,14 @@ pub(super) async fn handle(connection: &Arc<Connection>, request: http::Request<
         response.headers_mut().insert(header::CONNECTION, http::HeaderValue::from_static("close"));
     }
     response
+}
+
+/// Whether a request says once which host it is for (RFC 9112 §3.2).
+fn has_one_host<B>(request: &http::Request<B>) -> bool {
+    match request.headers().get_all(header::HOST).iter().count() {
+        0 => request.version() != http::Version::HTTP_11 || request.uri().authority().is_some(),
+        count => count == 1,
+    }
 }
 
 async fn answer(
