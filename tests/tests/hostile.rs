@@ -39,6 +39,19 @@ fn requests_that_never_end_are_ended() {
     good.expect_silence();
 }
 
+#[test]
+fn a_tunnel_is_refused() {
+    let server = Server::start();
+    let answer =
+        exchange(&server, b"CONNECT example.com:443 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    assert!(answer.starts_with("HTTP/1.1 405 "), "{answer}");
+    let answer =
+        exchange(&server, b"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+    assert!(answer.starts_with("HTTP/1.1 405 "), "{answer}");
+    let answer = exchange(&server, b"HEAD / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+}
+
 /// Which of two hosts would the audience of a token have to be? (RFC 9112 §3.2)
 #[test]
 fn a_second_host_is_refused() {

@@ -126,6 +126,10 @@ async fn answer(
         Place::Health => health(request.method(), StatusCode::OK),
         Place::Ready if node.is_stopping() => health(request.method(), StatusCode::SERVICE_UNAVAILABLE),
         Place::Ready => health(request.method(), StatusCode::OK),
+        Place::Root if !matches!(*request.method(), Method::GET | Method::HEAD) => {
+            // To CONNECT anything else would be a tunnel.
+            respond::read_only()
+        }
         Place::Root => respond::text(
             StatusCode::OK,
             format!("hublet {} is running. Clients connect to /client/hubs/HUB.", env!("CARGO_PKG_VERSION")),
