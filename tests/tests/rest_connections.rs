@@ -208,7 +208,7 @@ fn a_connection_is_in_so_many_groups_at_most() {
     for path in [format!("/groups/c/connections/{id}"), "/users/u/groups/c".to_owned()] {
         let answer = put(&server, &path);
         assert_eq!((answer.status, answer.header("x-ms-error-code")), (400, Some("Error.BadRequest")));
-        assert!(answer.body.contains("2 groups already"), "{}", answer.body);
+        assert!(answer.body.contains("in 2 groups at most"), "{}", answer.body);
     }
     assert_eq!(get(&server, "/groups/c"), 404);
     // Of several connections those join that can.
@@ -221,7 +221,14 @@ fn a_connection_is_in_so_many_groups_at_most() {
     free.expect_silence();
     assert_eq!(put(&server, &format!("/groups/a/connections/{id}")).status, 200, "it is in there already");
     assert_eq!(delete(&server, &format!("/groups/a/connections/{id}")).status, 204);
-    assert_eq!(put(&server, &format!("/groups/c/connections/{id}")).status, 200);
+    for (groups, status) in [(r#"["c","d"]"#, 400), (r#"["b","c","c"]"#, 200)] {
+        let body = format!(r#"{{"groups":{groups}}}"#);
+        let headers = ["Content-Type: application/json"];
+        let path = format!("{HUB}/:addToGroups");
+        assert_eq!(call(&server, "POST", &path, &headers, body.as_bytes()).status, status, "{groups}");
+        let expected = if status == 200 { (200, 404) } else { (404, 404) };
+        assert_eq!((get(&server, "/groups/c"), get(&server, "/groups/d")), expected, "all or none");
+    }
     member.expect_silence();
 }
 

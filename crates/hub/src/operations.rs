@@ -62,8 +62,13 @@ impl Shard {
                 }
             }
             ConnOp::Join(groups) => {
-                let refused = groups.iter().filter(|group| !self.join(slot, group)).count();
-                return refused == 0;
+                // All or none: who is refused is where it was.
+                if !self.has_room(slot, groups) {
+                    return false;
+                }
+                for group in groups.iter() {
+                    self.join(slot, group);
+                }
             }
             ConnOp::Leave(groups) => groups.iter().for_each(|group| self.leave(slot, group)),
             ConnOp::LeaveAll => self.leave_all(slot),

@@ -1,6 +1,6 @@
 //! One shard: the connections of one thread, their indices, and everything that changes them.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -280,6 +280,19 @@ impl Shard {
             self.directory.enter_group(hub_name, group, self.index);
         }
         true
+    }
+
+    /// Whether a connection may be in all these groups, too.
+    pub(crate) fn has_room(&self, slot: Slot, groups: &[Arc<str>]) -> bool {
+        let max = self.limits.groups_per_connection_max;
+        let Some(conn) = self.conns.get(slot as usize) else { return true };
+        if conn.groups.len() + groups.len() <= max {
+            return true;
+        }
+        let Some(hub) = self.hubs.get(conn.hub) else { return true };
+        let is_new = |group: &str| !hub.groups.key(group).is_some_and(|key| conn.is_member(key));
+        let new: BTreeSet<&str> = groups.iter().map(|group| &**group).filter(|group| is_new(group)).collect();
+        conn.groups.len() + new.len() <= max
     }
 
     /// Removes a connection from a group it may or may not be in.

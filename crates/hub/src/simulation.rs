@@ -365,11 +365,12 @@ impl World {
                                 client.expected.push_back("closed".to_owned());
                             }
                             ConnOp::Join(groups) => {
+                                let mut all = client.groups.clone();
                                 for group in groups.iter() {
-                                    let group = GROUPS.iter().find(|name| ***name == **group).copied();
-                                    if client.groups.len() < max {
-                                        client.groups.extend(group);
-                                    }
+                                    all.extend(GROUPS.iter().find(|name| ***name == **group));
+                                }
+                                if all.len() <= max {
+                                    client.groups = all;
                                 }
                             }
                             ConnOp::Leave(groups) => {

@@ -55,7 +55,7 @@ pub(super) async fn leave_many(call: &Call<'_>, body: &mut Incoming) -> Result<R
 fn joined(call: &Call<'_>, outcome: Outcome) -> Result<Response, RestError> {
     if outcome.refused > 0 {
         return Err(RestError::bad_request(format!(
-            "A connection is in {} groups already, the most it may be in.",
+            "A connection may be in {} groups at most.",
             call.config.limits.groups_per_connection
         )));
     }
