@@ -6,7 +6,7 @@ use hublet_tests::once::{self, Ended};
 use hublet_tests::program::Program;
 use hublet_tests::raw::RawClient;
 use hublet_tests::token::OWN_KEY;
-use hublet_tests::{JSON, Server, command, http, new_folder};
+use hublet_tests::{JSON, Server, command, http, new_folder, tools};
 use serde_json::{Value, json};
 
 /// A service with both kinds of endpoint, and how the commands find it under TLS.
@@ -399,4 +399,19 @@ fn a_wrong_key_is_explained() {
         assert!(ended.error.contains("401") && ended.error.contains("access key"), "{}", ended.error);
         assert!(!ended.error.contains(OWN_KEY), "{}", ended.error);
     }
+}
+
+#[test]
+fn lines_that_are_pasted_into_the_editor_are_all_read() {
+    let server = server();
+    let mut terminal = tools::python("tests/sdk/terminal.py");
+    let hublet = command(server.folder());
+    terminal.arg(hublet.get_program()).args(["connect", "--hub", "chat", "--user", "me"]);
+    terminal
+        .env("HUBLET_CONNECTION_STRING", server.connection_string())
+        .envs([("TERM", "xterm"), ("NO_COLOR", "1")]);
+    let mut program = Program::start("hublet connect", &mut terminal);
+    while !program.next_line().contains("connected  ") {}
+    program.type_line("join room\rsend room one\rsend room two\rsend room three\rquit");
+    while !program.next_line().contains("me: three") {}
 }
