@@ -211,6 +211,7 @@ fn mistakes_elsewhere_are_named_too() {
         (&["--public-endpoint", "ws.example.com"], &[], &["is not the address of a service"]),
         (&["--config", "nowhere.toml"], &[], &["nowhere.toml", "cannot be read"]),
         (&["--log", "loud=="], &[], &["is not a filter for the log"]),
+        (&["--log", "wran"], &[], &["\"wran\" is not a filter for the log"]),
         (&["--tls-cert", "cert.pem"], &[], &["tls.key"]),
         (&["--listne", "127.0.0.1:0"], &[], &["--listen"]),
     ] {

@@ -3,17 +3,24 @@
 use std::io::{self, IsTerminal};
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::failure::Failure;
 
 /// Reads the filter of the log.
 pub(super) fn filter(text: &str) -> Result<EnvFilter, Failure> {
-    EnvFilter::builder().parse(text).map_err(|_| {
+    let wrong = || {
         Failure::usage(
             format!("{text:?} is not a filter for the log."),
             "Use one of error, warn, info, debug and trace.",
         )
-    })
+    };
+    // A word that is no level would be the name of a module, and a misspelt level would silence the log.
+    let is_known = |directive: &str| directive.contains('=') || directive.parse::<LevelFilter>().is_ok();
+    if !text.split(',').map(str::trim).filter(|directive| !directive.is_empty()).all(is_known) {
+        return Err(wrong());
+    }
+    EnvFilter::builder().parse(text).map_err(|_| wrong())
 }
 
 /// Starts logging. Standard output stays free for what the service prints when it starts.
