@@ -144,3 +144,13 @@ fn a_port_is_free_again_at_once() {
     assert_eq!(again.authority(), address);
     json(&again).expect_silence();
 }
+
+#[test]
+fn a_hangup_without_a_terminal_drops_nobody() {
+    let server = Server::start();
+    let mut client = json(&server);
+    server.signal(Signal::HUP);
+    client.send_text(r#"{"type":"ping"}"#);
+    client.expect_text(r#"{"type":"pong"}"#);
+    assert_eq!(http::head(&server, "/health").status, 200);
+}

@@ -5,6 +5,7 @@ mod environment;
 mod log;
 mod settings;
 
+use std::io::{IsTerminal, stderr, stdin, stdout};
 use std::sync::Arc;
 
 use hublet_server::config::Config;
@@ -35,16 +36,15 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         // Before anything is served, so that no signal is missed.
-        let (mut terminate, mut interrupt) =
-            (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        let mut stop = Stop::listen()?;
         let server = Server::start(&config).map_err(|error| cannot_start(&error))?;
         banner::print(&config, server.endpoints())?;
-        let name = either(&mut terminate, &mut interrupt).await;
+        let name = stop.next().await;
         tracing::info!("{name}: closing all connections; a second signal ends the service at once");
         let stopping = tokio::task::spawn_blocking(|| server.stop());
         tokio::select! {
             stopped = stopping => stopped?,
-            _ = either(&mut terminate, &mut interrupt) => {
+            _ = stop.next() => {
                 tracing::warn!("stopped before all connections were closed");
                 std::process::exit(1);
             }
@@ -54,10 +54,40 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     })
 }
 
-async fn either(terminate: &mut Signal, interrupt: &mut Signal) -> &'static str {
-    tokio::select! {
-        _ = terminate.recv() => "SIGTERM",
-        _ = interrupt.recv() => "SIGINT",
+/// The signals that stop the service.
+struct Stop {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+    /// Whether it was started at a terminal. Asked early: a terminal that hung up is none any more.
+    at_terminal: bool,
+}
+
+impl Stop {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+            at_terminal: stdin().is_terminal() || stdout().is_terminal() || stderr().is_terminal(),
+        })
+    }
+
+    /// Waits until the service shall stop. The name of the signal is for the log.
+    async fn next(&mut self) -> &'static str {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return "SIGTERM",
+                _ = self.interrupt.recv() => return "SIGINT",
+                _ = self.hangup.recv() => {
+                    if self.at_terminal {
+                        return "SIGHUP";
+                    }
+                    // Asked of services to read their configuration again: no reason to drop every client.
+                    tracing::warn!("SIGHUP: the configuration is read at the start only; restart to apply changes");
+                }
+            }
+        }
     }
 }
 
