@@ -65,7 +65,8 @@ impl Claims {
                 "aud" => claims.aud = strings("aud", value)?,
                 "exp" => claims.exp = date("exp", value)?,
                 "nbf" => claims.nbf = date("nbf", value)?,
-                "iat" => claims.iat = date("iat", value)?,
+                // Nothing depends on it, so nothing is wrong with it (rest-api.md §2.3).
+                "iat" => claims.iat = date("iat", value).unwrap_or_default(),
                 "sub" => claims.sub = optional_string("sub", value)?,
                 "role" => claims.roles = strings("role", value)?,
                 "webpubsub.group" => claims.groups = strings("webpubsub.group", value)?,
@@ -276,12 +277,13 @@ mod tests {
             ("{}", Err(())),
         ] {
             type Field = fn(Claims) -> Option<i64>;
-            let fields: [(&'static str, Field); 3] =
-                [("exp", |c| c.exp), ("nbf", |c| c.nbf), ("iat", |c| c.iat)];
+            let fields: [(&'static str, Field); 2] = [("exp", |c| c.exp), ("nbf", |c| c.nbf)];
             for (name, field) in fields {
                 let read = claims(&format!(r#"{{"{name}":{value}}}"#)).map(field);
                 assert_eq!(read, expected.map_err(|()| TokenError::Type(name)), "{value}");
             }
+            let issued = claims(&format!(r#"{{"iat":{value}}}"#)).unwrap().iat;
+            assert_eq!(issued, expected.unwrap_or_default(), "{value}");
         }
     }
 
