@@ -80,7 +80,6 @@ impl Shard {
             queue_bytes_max: self.limits.queue_bytes_max,
             shard_queue_bytes_max: self.limits.shard_queue_bytes_max,
             queued_bytes: self.queued_bytes,
-            deliveries: 0,
             slow: Vec::new(),
         };
         let (conns, dirty, scratch) = (&mut self.conns, &mut self.dirty, &mut self.scratch);
@@ -105,7 +104,6 @@ impl Shard {
         };
         audience.for_each(hubs, give);
         self.queued_bytes = walk.queued_bytes;
-        self.counters.deliveries += walk.deliveries;
         for slot in walk.slow {
             self.cut_slow_consumer(slot);
         }
@@ -120,7 +118,6 @@ struct Walk<'a> {
     queue_bytes_max: usize,
     shard_queue_bytes_max: usize,
     queued_bytes: usize,
-    deliveries: u64,
     slow: Vec<Slot>,
 }
 
@@ -140,7 +137,6 @@ impl Walk<'_> {
         }
         let after = conn.queue.queued_bytes();
         self.queued_bytes += after - before;
-        self.deliveries += self.publishes.len() as u64;
         // A queue that was empty may hold any one batch: no message is too large to be delivered.
         if before > 0 && after > limit {
             self.slow.push(slot);

@@ -29,7 +29,6 @@ impl Shard {
             }
             let slot = conn.id.slot;
             if now.saturating_sub(conn.last_received) > silent_ms_max {
-                self.counters.ping_timeouts += 1;
                 self.remove(slot);
             } else {
                 self.enqueue(slot, ping.clone());

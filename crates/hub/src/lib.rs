@@ -32,7 +32,7 @@ pub use directory::{Directory, ShardSet};
 pub use limits::Limits;
 pub use permission::{Permission, Permissions};
 pub use publish::Publish;
-pub use shard::{AfterFlush, Counters, Effect, Shard};
+pub use shard::{AfterFlush, Effect, Shard};
 pub use target::Target;
 
 /// Monotonic milliseconds since the process started; the caller's clock, an argument everywhere in this crate.

@@ -48,7 +48,6 @@ impl Shard {
     }
 
     fn message(&mut self, slot: Slot, frame: Frame<'_>, now: Millis) {
-        self.counters.messages_in += 1;
         let Some(conn) = self.conns.get(slot as usize) else { return };
         match (&conn.protocol, frame) {
             (Protocol::Json, Frame::Text(text)) => match json::decode(text) {

@@ -44,21 +44,6 @@ pub enum AfterFlush {
     Drop,
 }
 
-/// Plain counters of a shard, read by its driver.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub struct Counters {
-    /// Connections accepted since the start.
-    pub accepted: u64,
-    /// Messages from clients.
-    pub messages_in: u64,
-    /// Frames put into queues by fan-out.
-    pub deliveries: u64,
-    /// Connections cut because they did not read.
-    pub slow_consumers: u64,
-    /// Connections cut because they answered no ping.
-    pub ping_timeouts: u64,
-}
-
 /// The connections of one thread. All methods are synchronous and take the time as an argument.
 #[derive(Debug)]
 pub struct Shard {
@@ -74,7 +59,9 @@ pub struct Shard {
     /// Connections whose close handshake must end by the given time, in that order.
     pub(crate) closing: VecDeque<(Millis, ConnId)>,
     pub(crate) queued_bytes: usize,
-    pub(crate) counters: Counters,
+    /// Connections cut because they did not read.
+    #[cfg(test)]
+    pub(crate) slow_consumers: u64,
     pub(crate) ticks: u64,
     /// Room for the texts that filters make, kept from one to the next.
     pub(crate) scratch: Scratch,
@@ -95,7 +82,8 @@ impl Shard {
             dirty: VecDeque::new(),
             closing: VecDeque::new(),
             queued_bytes: 0,
-            counters: Counters::default(),
+            #[cfg(test)]
+            slow_consumers: 0,
             ticks: 0,
             scratch: Scratch::default(),
         }
@@ -104,11 +92,6 @@ impl Shard {
     /// Connections on this shard, those that are closing included.
     pub fn connections(&self) -> usize {
         self.conns.len()
-    }
-
-    /// The counters so far.
-    pub fn counters(&self) -> Counters {
-        self.counters
     }
 
     /// Registers a client and queues its `connected` message (client-protocols.md §1.14). From now on messages are
@@ -155,7 +138,6 @@ impl Shard {
         let connected =
             conn.protocol.is_pubsub().then(|| json::connected_frame(conn.user.as_deref(), &conn.id));
         self.conns.insert(conn);
-        self.counters.accepted += 1;
         if let Some(frame) = connected {
             self.enqueue(slot, frame);
         }
@@ -255,7 +237,10 @@ impl Shard {
 
     /// Ends a connection that does not read: its queue is full, so no close frame could reach it.
     pub(crate) fn cut_slow_consumer(&mut self, slot: Slot) {
-        self.counters.slow_consumers += 1;
+        #[cfg(test)]
+        {
+            self.slow_consumers += 1;
+        }
         self.remove(slot);
     }
 

@@ -602,7 +602,7 @@ fn random_worlds_lose_and_double_nothing() {
                 world.step();
             }
             world.finish();
-            (world.received, world.shards.iter().map(|shard| shard.counters().slow_consumers).sum::<u64>())
+            (world.received, world.shards.iter().map(|shard| shard.slow_consumers).sum::<u64>())
         });
         match outcome {
             Ok((events, slow)) => {

@@ -1,5 +1,5 @@
-//! The worked examples of filters (rest-api.md §7.6). The tests of this crate evaluate them, those of the whole service
-//! send with them.
+//! The worked examples of filters (rest-api.md §7.6) and those that are refused. The tests of this crate evaluate them,
+//! those of the whole service send with them.
 
 /// A filter, and for which of the four connections A to D it is true (`T`) or false (`f`).
 pub(super) const WORKED: [(&str, &str); 40] = [
@@ -43,4 +43,37 @@ pub(super) const WORKED: [(&str, &str); 40] = [
     ("'1' eq 1", "ffff"),
     ("null eq userId", "ffTf"),
     ("", "TTTT"),
+];
+
+/// What rest-api.md §7.6 lists as refused, and some more.
+pub(super) const REFUSED: [&str; 29] = [
+    "not length(userId) gt 5",
+    "userId gt 'a'",
+    "userId lt 1",
+    "userId",
+    "null",
+    "true or userId",
+    "length(userId) gt 1.5",
+    "length(userId) lt 3000000000",
+    "foo eq 1",
+    "invalid(userId,'a')",
+    "startswith(userId)",
+    "StartsWith(userId,'a')",
+    "userId EQ 'a'",
+    "userId eq 'abc",
+    "userId eq \"abc\"",
+    "userId in 'group1'",
+    "userId add 'a' eq 'b'",
+    "groups/any(g: g eq 'a')",
+    "true gt false",
+    " ",
+    "userId eq",
+    "(userId eq 'a'",
+    "userId eq 'a')",
+    "userId eq 'a' eq",
+    "groups",
+    "groups gt 1",
+    "now() eq 1",
+    "userId has 'a'",
+    "42",
 ];
