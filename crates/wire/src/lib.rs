@@ -4,6 +4,7 @@
 //! There is no I/O, no clock and no hub state in this crate; `cargo xtask tidy` checks it.
 
 pub mod client;
+pub mod cloudevents;
 pub mod id;
 pub mod jwt;
 pub mod name;

@@ -1,0 +1,17 @@
+//! Client events on their way to the application: event handlers (CloudEvents webhooks) and event listeners.
+//!
+//! Nothing here sees a client's socket. Events come as [`hublet_hub::ClientEvent`]; answers go back as
+//! [`hublet_hub::Verdict`].
+
+pub mod courier;
+pub mod environment;
+pub mod node;
+pub mod pattern;
+pub mod presence;
+pub mod rules;
+pub mod settings;
+pub mod template;
+
+pub use courier::{Admission, Courier};
+pub use environment::{Environment, Identity, SigningKeys};
+pub use node::Upstream;
