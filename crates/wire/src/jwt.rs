@@ -89,6 +89,16 @@ pub fn parse(token: &str) -> Result<UnverifiedToken<'_>, TokenError> {
     })
 }
 
+/// All claims of a token as an event handler gets them (event-handlers.md §5.1): in order, a repeated one several times,
+/// strings as they are and other values as their JSON text. Nothing is verified.
+///
+/// # Errors
+/// The payload cannot be read.
+pub fn claim_texts(token: &str) -> Result<Vec<(String, Vec<String>)>, TokenError> {
+    let payload = token.split('.').nth(1).ok_or(TokenError::Parts)?;
+    claims::all_texts(&part("payload", payload)?)
+}
+
 fn part(name: &'static str, text: &str) -> Result<Vec<u8>, TokenError> {
     URL_SAFE_NO_PAD.decode(text).map_err(|_| TokenError::Base64(name))
 }

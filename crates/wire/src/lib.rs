@@ -11,3 +11,5 @@ pub mod name;
 pub mod odata;
 pub mod percent;
 pub mod ws;
+
+mod members;

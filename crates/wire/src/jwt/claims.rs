@@ -1,10 +1,7 @@
 //! Reading the two JSON parts of a token, and the checks that need no key.
 
 use std::borrow::Cow;
-use std::fmt;
 
-use serde::de::{MapAccess, Visitor};
-use serde::{Deserialize, Deserializer as _};
 use serde_json::value::RawValue;
 
 use super::{Authorities, TokenError, audience};
@@ -119,35 +116,16 @@ impl Claims {
     }
 }
 
-/// The members of a JSON object in order. Of duplicates the last counts for [`Header`] and the named claims, since
-/// later ones overwrite; a later duplicate of another claim is listed too.
-fn members<'a>(part: &'static str, json: &'a [u8]) -> Result<Vec<(Cow<'a, str>, &'a RawValue)>, TokenError> {
-    let mut deserializer = serde_json::Deserializer::from_slice(json);
-    let members = deserializer.deserialize_map(Members).map_err(|_| TokenError::Json(part))?;
-    deserializer.end().map_err(|_| TokenError::Json(part))?;
-    Ok(members)
+/// All claims of a payload in order, a repeated one several times: strings as they are, other values as JSON text.
+pub(super) fn all_texts(json: &[u8]) -> Result<Vec<(String, Vec<String>)>, TokenError> {
+    let members = members("payload", json)?.into_iter();
+    Ok(members.map(|(name, value)| (name.into_owned(), texts(value))).collect())
 }
 
-/// A name, copied only when it is written with escapes.
-#[derive(Deserialize)]
-struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
-
-struct Members;
-
-impl<'de> Visitor<'de> for Members {
-    type Value = Vec<(Cow<'de, str>, &'de RawValue)>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut members = Vec::new();
-        while let Some((Name(name), value)) = map.next_entry()? {
-            members.push((name, value));
-        }
-        Ok(members)
-    }
+/// Of duplicates the last counts for [`Header`] and the named claims, since later ones overwrite; a later duplicate of
+/// another claim is listed too.
+fn members<'a>(part: &'static str, json: &'a [u8]) -> Result<Vec<(Cow<'a, str>, &'a RawValue)>, TokenError> {
+    crate::members::members(json).ok_or(TokenError::Json(part))
 }
 
 fn is_null(value: &RawValue) -> bool {
