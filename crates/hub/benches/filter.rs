@@ -65,8 +65,12 @@ fn shard() -> Shard {
             permissions: Permissions::default(),
             groups: groups.iter().map(|group| group.as_str().into()).collect(),
             protocol: Protocol::Json,
+            custom_subprotocol: None,
+            host: "localhost".into(),
+            state: None,
         };
-        shard.accept(accept, [u8::try_from(number % 251).unwrap_or(0); 11], 0);
+        let id = shard.reserve([u8::try_from(number % 251).unwrap_or(0); 11], 0);
+        shard.activate(id, accept, 0);
         shard.take_effects();
     }
     shard

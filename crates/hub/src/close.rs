@@ -4,7 +4,7 @@ use hublet_wire::client::json;
 use hublet_wire::ws::{self, CloseCode, Opcode};
 
 use crate::Millis;
-use crate::conn::{Phase, Slot};
+use crate::conn::{Conn, Phase, Slot};
 use crate::shard::Shard;
 
 /// `disconnected` text before a planned stop (client-protocols.md §9.5).
@@ -19,7 +19,7 @@ impl Shard {
         } else {
             format!("Application server closed the connection. Reason: {reason}")
         };
-        self.close(slot, CloseCode::NORMAL, "", Some(&message), now);
+        self.close(slot, CloseCode::NORMAL, "", &message, true, now);
     }
 
     /// Closes for a fault of the client; with `announced` the reason is sent as a `disconnected` message too.
@@ -31,41 +31,46 @@ impl Shard {
         announced: bool,
         now: Millis,
     ) {
-        self.close(slot, code, reason, announced.then_some(reason), now);
+        self.close(slot, code, reason, reason, announced, now);
     }
 
     /// Closes every connection for a planned stop (client-protocols.md §9.5).
     pub(crate) fn stop(&mut self, now: Millis) {
+        // Their handshakes are answered by whoever waits for the event handler.
+        let reserved = |(_, conn): (_, &Conn)| (conn.phase == Phase::Reserved).then_some(conn.id.slot);
+        for slot in self.conns.iter().filter_map(reserved).collect::<Vec<Slot>>() {
+            self.remove(slot, "");
+        }
         let open: Vec<Slot> =
             self.conns.iter().filter(|(_, c)| c.phase == Phase::Open).map(|(_, c)| c.id.slot).collect();
         for slot in open {
-            self.close(slot, CloseCode::SERVICE_RESTART, SERVICE_RELOADING, Some(SERVICE_RELOADING), now);
+            self.close(slot, CloseCode::SERVICE_RESTART, SERVICE_RELOADING, SERVICE_RELOADING, true, now);
         }
     }
 
-    fn close(&mut self, slot: Slot, code: CloseCode, reason: &str, message: Option<&str>, now: Millis) {
+    /// `told` is what the application learns, and with `announced` a PubSub client too.
+    fn close(&mut self, slot: Slot, code: CloseCode, reason: &str, told: &str, announced: bool, now: Millis) {
         let Some(conn) = self.conns.get(slot as usize) else { return };
         if conn.phase != Phase::Open {
             return;
         }
-        if let Some(message) = message
-            && conn.protocol.is_pubsub()
-        {
-            self.enqueue(slot, json::disconnected_frame(message));
+        if announced && conn.protocol.is_pubsub() {
+            self.enqueue(slot, json::disconnected_frame(told));
         }
         self.enqueue(slot, ws::encode_close(code, reason));
-        self.begin_closing(slot, Phase::AwaitingClose, now);
+        self.begin_closing(slot, Phase::AwaitingClose, told, now);
     }
 
     /// The peer's close frame arrived: answer it unless it is itself the answer, then let the socket go.
-    pub(crate) fn closed_by_peer(&mut self, slot: Slot, code: Option<u16>, now: Millis) {
+    pub(crate) fn closed_by_peer(&mut self, slot: Slot, code: Option<u16>, reason: &str, now: Millis) {
+        self.finish(slot, now);
         if self.is_open(slot) {
             let answer = match code {
                 Some(code) => ws::encode_close(CloseCode(code), ""),
                 None => ws::encode_control(Opcode::Close, &[]),
             };
             self.enqueue(slot, answer);
-            self.begin_closing(slot, Phase::Closed, now);
+            self.begin_closing(slot, Phase::Closed, reason, now);
         } else if let Some(conn) = self.conns.get_mut(slot as usize)
             && conn.phase == Phase::AwaitingClose
         {

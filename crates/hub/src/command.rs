@@ -5,9 +5,11 @@ use std::sync::Arc;
 use hublet_wire::id::ConnId;
 use hublet_wire::odata::Filter;
 
+use crate::event::Verdict;
 use crate::permission::Permission;
 use crate::publish::Publish;
 use crate::target::Target;
+use crate::upstream::HubPolicies;
 
 /// What a command found on one shard.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -52,6 +54,17 @@ pub enum Command {
         /// Given the members.
         reply: Box<dyn FnOnce(Vec<MemberEntry>) + Send>,
     },
+    /// The application's answer to a user event.
+    Verdict {
+        /// The client that sent it.
+        conn: ConnId,
+        /// The event's number.
+        event: u64,
+        /// The answer.
+        verdict: Verdict,
+    },
+    /// New settings of hubs.
+    Configure(Arc<HubPolicies>),
     /// Close every connection for a planned stop and accept no more (client-protocols.md §9.5).
     Stop,
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use hublet_wire::client::JSON_SUBPROTOCOL;
 use hublet_wire::id::ConnId;
 use smallvec::SmallVec;
@@ -12,11 +13,12 @@ use crate::index::{GroupKey, HubKey};
 use crate::permission::Permissions;
 use crate::publish::Variant;
 use crate::queue::OutQueue;
+use crate::upstream::Turn;
 
 /// Index of a connection in its shard; used again after the connection is gone.
 pub type Slot = u32;
 
-/// An upgraded socket's identity and rights, as its token and handshake gave them.
+/// A client's identity and rights, as its token, its handshake and its event handler gave them.
 #[derive(Debug, Clone)]
 pub struct Accept {
     /// Lower-cased hub name.
@@ -29,6 +31,12 @@ pub struct Accept {
     pub groups: Vec<Arc<str>>,
     /// What the client speaks.
     pub protocol: Protocol,
+    /// A subprotocol that only the application understands, as the event handler chose it; for simple clients.
+    pub custom_subprotocol: Option<Arc<str>>,
+    /// Host name, without a port, under which the client reached the service.
+    pub host: Arc<str>,
+    /// The connection state that the event handler gave it.
+    pub state: Option<Bytes>,
 }
 
 /// What a client speaks on its socket.
@@ -72,6 +80,8 @@ impl Protocol {
 /// How far the life of a connection has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
+    /// Its handshake waits for an event handler; it is in no index.
+    Reserved,
     /// Messages flow.
     Open,
     /// Our close frame is queued or sent; the peer's is awaited.
@@ -88,6 +98,8 @@ pub(crate) struct Conn {
     pub(crate) hub: HubKey,
     pub(crate) phase: Phase,
     pub(crate) dirty: bool,
+    /// The client has its socket, so that its events are told.
+    pub(crate) announced: bool,
     pub(crate) user: Option<Arc<str>>,
     pub(crate) position_all: u32,
     pub(crate) position_user: u32,
@@ -97,6 +109,21 @@ pub(crate) struct Conn {
     pub(crate) acks: Option<Box<AckWindow>>,
     pub(crate) queue: OutQueue,
     pub(crate) last_received: Millis,
+    pub(crate) host: Arc<str>,
+    /// Number of its next event (event-handlers.md §4.2).
+    pub(crate) next_event: u64,
+    /// What only some clients have.
+    pub(crate) extra: Option<Box<Extra>>,
+}
+
+/// What few connections have, so that the others need no room for it.
+#[derive(Debug, Default)]
+pub(crate) struct Extra {
+    pub(crate) custom_subprotocol: Option<Arc<str>>,
+    /// The connection state (event-handlers.md §4.4).
+    pub(crate) state: Option<Bytes>,
+    /// The event that its event handler has not answered yet, and what came after it.
+    pub(crate) turn: Option<Turn>,
 }
 
 /// A group of a connection and the connection's position in the group's member list.
@@ -109,5 +136,16 @@ pub(crate) struct Membership {
 impl Conn {
     pub(crate) fn is_member(&self, group: GroupKey) -> bool {
         self.groups.iter().any(|membership| membership.group == group)
+    }
+
+    /// The subprotocol that was negotiated, a custom one included.
+    pub(crate) fn subprotocol(&self) -> Option<&str> {
+        let custom = || self.extra.as_ref()?.custom_subprotocol.as_deref();
+        self.protocol.subprotocol().or_else(custom)
+    }
+
+    /// Whether its event handler owes it an answer.
+    pub(crate) fn turn(&self) -> Option<&Turn> {
+        self.extra.as_ref()?.turn.as_ref()
     }
 }

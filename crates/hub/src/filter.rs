@@ -20,7 +20,7 @@ impl Subject for Candidate<'_> {
     }
 
     fn protocol(&self) -> Option<&str> {
-        self.conn.protocol.subprotocol()
+        self.conn.subprotocol()
     }
 
     fn write_connection_id(&self, out: &mut String) {

@@ -6,6 +6,7 @@ use hashbrown::HashMap;
 use slab::Slab;
 
 use crate::members::Members;
+use crate::upstream::HubPolicy;
 
 /// Index of a hub in [`Hubs`].
 pub(crate) type HubKey = u32;
@@ -58,6 +59,10 @@ impl<T: Default> Named<T> {
         Some(name)
     }
 
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (&Arc<str>, &mut T)> {
+        self.values.iter_mut().map(|(_, (name, value))| (&*name, value))
+    }
+
     #[cfg(test)]
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &Arc<str>, &T)> {
         self.values.iter().map(|(key, (name, value))| (crate::members::position(key), name, value))
@@ -73,4 +78,5 @@ pub(crate) struct HubIndex {
     pub(crate) all: Members,
     pub(crate) groups: Named<Members>,
     pub(crate) users: HashMap<Arc<str>, Members>,
+    pub(crate) policy: HubPolicy,
 }

@@ -8,6 +8,7 @@ pub mod directory;
 pub mod queue;
 
 mod acks;
+mod admission;
 mod close;
 mod command;
 mod conn;
@@ -26,6 +27,7 @@ mod shard;
 #[cfg(test)]
 mod simulation;
 mod target;
+mod upstream;
 
 pub use command::{Command, ConnOp, MemberEntry, Outcome, Reply};
 pub use conn::{Accept, Protocol, Slot};
@@ -36,6 +38,7 @@ pub use permission::{Permission, Permissions};
 pub use publish::Publish;
 pub use shard::{AfterFlush, Effect, Shard};
 pub use target::Target;
+pub use upstream::{HubPolicies, HubPolicy};
 
 /// Monotonic milliseconds since the process started; the caller's clock, an argument everywhere in this crate.
 pub type Millis = u64;

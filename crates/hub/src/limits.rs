@@ -27,6 +27,9 @@ impl Default for Limits {
 
 /// What a queued frame costs beside its bytes; it bounds the number of queued empty frames too.
 pub(crate) const FRAME_OVERHEAD_BYTES: usize = 64;
+/// When messages of more than so many bytes, each counted with [`FRAME_OVERHEAD_BYTES`], wait for the answer of an event
+/// handler, their client is read no further.
+pub(crate) const HELD_BYTES_MAX: usize = 64 << 10;
 /// How long a closing connection may take to answer the close frame, in milliseconds.
 pub(crate) const CLOSE_TIMEOUT_MS: u64 = 3_000;
 /// A connection is dead after two keep-alive intervals and this many seconds without a frame (client-protocols.md §9.1).

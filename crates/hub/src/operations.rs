@@ -25,6 +25,8 @@ impl Shard {
             Command::Members { hub, group, after, limit, reply } => {
                 reply(self.members(&hub, &group, &after, limit));
             }
+            Command::Verdict { conn, event, verdict } => self.verdict(conn, event, verdict, now),
+            Command::Configure(policies) => self.configure(policies),
             Command::Stop => self.stop(now),
         }
     }

@@ -8,7 +8,7 @@ use hublet_wire::ws::{self, CloseCode, Event, Opcode, ProtocolError};
 use smallvec::{SmallVec, smallvec};
 
 use crate::Millis;
-use crate::conn::{Phase, Protocol, Slot};
+use crate::conn::{Conn, Phase, Protocol, Slot};
 use crate::publish::Publish;
 use crate::shard::Shard;
 use crate::target::Target;
@@ -16,7 +16,7 @@ use crate::target::Target;
 /// Reason of the close when a JSON client sends a binary message (client-protocols.md §8).
 const JSON_NEEDS_TEXT: &str = "The JSON subprotocol requires text messages.";
 /// Reason of the close when nothing handles a simple client's frame (client-protocols.md §2.3).
-const INTERNAL_ERROR: &str = "Internal server error";
+pub(crate) const INTERNAL_ERROR: &str = "Internal server error";
 
 impl Shard {
     /// A WebSocket message or control frame arrived.
@@ -29,7 +29,7 @@ impl Shard {
             (Phase::Open, Event::Ping(payload)) => {
                 self.enqueue(slot, ws::encode_control(Opcode::Pong, payload));
             }
-            (_, Event::Close { code, .. }) => self.closed_by_peer(slot, code, now),
+            (_, Event::Close { code, reason }) => self.closed_by_peer(slot, code, reason, now),
             // After our close frame only the peer's close frame matters.
             _ => {}
         }
@@ -47,11 +47,21 @@ impl Shard {
         }
     }
 
+    /// A client's messages are carried out one after another: one that comes while an event handler owes the client
+    /// an answer waits.
     fn message(&mut self, slot: Slot, frame: Frame<'_>, now: Millis) {
+        if self.conns.get(slot as usize).and_then(Conn::turn).is_some() {
+            self.hold(slot, frame);
+        } else {
+            self.execute(slot, frame, now);
+        }
+    }
+
+    pub(crate) fn execute(&mut self, slot: Slot, frame: Frame<'_>, now: Millis) {
         let Some(conn) = self.conns.get(slot as usize) else { return };
         match (&conn.protocol, frame) {
             (Protocol::Json, Frame::Text(text)) => match json::decode(text) {
-                Ok(op) => self.request(slot, op),
+                Ok(op) => self.request(slot, op, now),
                 Err(invalid) => {
                     self.close_with(slot, CloseCode::INVALID_PAYLOAD, &invalid.to_string(), true, now);
                 }
@@ -59,9 +69,9 @@ impl Shard {
             (Protocol::Json, Frame::Binary(_)) => {
                 self.close_with(slot, CloseCode::UNSUPPORTED_DATA, JSON_NEEDS_TEXT, true, now);
             }
-            // No event handler can be configured yet, so no frame is ever handled.
-            (Protocol::SimpleEvent, _) => {
-                self.close_with(slot, CloseCode::INTERNAL_ERROR, INTERNAL_ERROR, false, now);
+            (Protocol::SimpleEvent, frame) => {
+                let name = Arc::clone(&self.message_event);
+                self.ask(slot, name, None, frame.into_payload(), Vec::new(), now);
             }
             (Protocol::SimpleSendToGroup { group, no_echo }, frame) => {
                 if conn.permissions.allows(GroupAction::Send, group) {
@@ -76,7 +86,7 @@ impl Shard {
     }
 
     /// Executes one request of a PubSub client.
-    fn request(&mut self, slot: Slot, op: ClientOp<'_>) {
+    fn request(&mut self, slot: Slot, op: ClientOp<'_>, now: Millis) {
         match op {
             ClientOp::Ping => self.enqueue(slot, json::pong_frame()),
             // Only reliable connections have a queue of unacknowledged messages.
@@ -102,10 +112,12 @@ impl Shard {
                     Ok(())
                 });
             }
-            // No event handler can be configured yet: the documented answer to an event that nothing handles.
-            ClientOp::Event { ack_id, .. } => {
-                self.acknowledged(slot, ack_id, |_| Err(AckError::InternalServerError));
-            }
+            ClientOp::Event { event, ack_id, payload, metadata } => match ack_id {
+                Some(ack_id) if self.has_succeeded(slot, ack_id) => {
+                    self.acknowledge(slot, ack_id, Err(AckError::Duplicate(ack_id)));
+                }
+                _ => self.ask(slot, Arc::from(&*event), ack_id, payload, metadata, now),
+            },
             ClientOp::GroupState { ack_id } => self.acknowledged(slot, ack_id, |_| {
                 Err(AckError::BadRequest(
                     "Group state is a preview feature that this service does not offer.",
@@ -126,12 +138,19 @@ impl Shard {
             let _ = run(self);
             return;
         };
+        let result =
+            if self.has_succeeded(slot, ack_id) { Err(AckError::Duplicate(ack_id)) } else { run(self) };
+        self.acknowledge(slot, ack_id, result);
+    }
+
+    /// Whether a request with this ack id succeeded lately.
+    fn has_succeeded(&self, slot: Slot, ack_id: u64) -> bool {
         let seen = self.conns.get(slot as usize).and_then(|conn| conn.acks.as_deref());
-        let result = if seen.is_some_and(|acks| acks.contains(ack_id)) {
-            Err(AckError::Duplicate(ack_id))
-        } else {
-            run(self)
-        };
+        seen.is_some_and(|acks| acks.contains(ack_id))
+    }
+
+    /// Answers a request; the ack id of one that succeeded is remembered.
+    pub(crate) fn acknowledge(&mut self, slot: Slot, ack_id: u64, result: Result<(), AckError<'_>>) {
         if result.is_ok()
             && let Some(conn) = self.conns.get_mut(slot as usize)
         {
@@ -174,7 +193,7 @@ impl Shard {
 }
 
 /// A data message as it came from the socket.
-enum Frame<'a> {
+pub(crate) enum Frame<'a> {
     Text(&'a str),
     Binary(&'a [u8]),
 }

@@ -4,20 +4,25 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use hublet_wire::client::json;
 use hublet_wire::id::ConnId;
 use hublet_wire::odata::Scratch;
 use slab::Slab;
 
 use crate::Millis;
-use crate::conn::{Accept, Conn, Membership, Phase, Slot};
+use crate::conn::{Conn, Membership, Phase, Slot};
 use crate::directory::{Directory, ShardSet, Topic};
+use crate::event::{ClientEvent, EventKind};
 use crate::fanout::Pending;
 use crate::index::{GroupKey, Hubs};
 use crate::limits::{CLOSE_TIMEOUT_MS, Limits};
 use crate::members::{Member, position};
 use crate::publish::Publish;
 use crate::queue::OutQueue;
+use crate::upstream::HubPolicies;
+
+/// Why a connection ended that the application is told (client-protocols.md §9.3).
+const CONNECTION_ENDED: &str = "The connection ended.";
+const QUEUE_FULL: &str = "The outbound message queue is full.";
 
 /// What a shard asks its driver to do.
 #[derive(Debug)]
@@ -29,6 +34,12 @@ pub enum Effect {
         /// The message.
         publish: Arc<Publish>,
     },
+    /// Take an event to the application; the answer to a user event comes back as [`crate::Command::Verdict`].
+    Event(Box<ClientEvent>),
+    /// The socket of a client that waits for an answer broke: nobody needs the answer.
+    CancelEvent(ConnId),
+    /// Read on from a connection that was [`Shard::is_paused`].
+    Resume(Slot),
     /// The connection is gone from the hub: drop its socket.
     Drop(Slot),
 }
@@ -59,6 +70,9 @@ pub struct Shard {
     /// Connections whose close handshake must end by the given time, in that order.
     pub(crate) closing: VecDeque<(Millis, ConnId)>,
     pub(crate) queued_bytes: usize,
+    pub(crate) policies: Arc<HubPolicies>,
+    /// Name of the events of simple clients.
+    pub(crate) message_event: Arc<str>,
     /// Connections cut because they did not read.
     #[cfg(test)]
     pub(crate) slow_consumers: u64,
@@ -82,6 +96,8 @@ impl Shard {
             dirty: VecDeque::new(),
             closing: VecDeque::new(),
             queued_bytes: 0,
+            policies: Arc::default(),
+            message_event: Arc::from("message"),
             #[cfg(test)]
             slow_consumers: 0,
             ticks: 0,
@@ -94,67 +110,20 @@ impl Shard {
         self.conns.len()
     }
 
-    /// Registers a client and queues its `connected` message (client-protocols.md §1.14). From now on messages are
-    /// queued for it, whether or not its socket is there already.
-    ///
-    /// `nonce` is what the random part of the connection id is made of. All effects must have been carried out before:
-    /// the slot may be one that was just given up.
-    pub fn accept(&mut self, accept: Accept, nonce: [u8; 11], now: Millis) -> ConnId {
-        self.settle();
-        let Accept { hub: hub_name, user, permissions, groups, protocol } = accept;
-        let slot = position(self.conns.vacant_key());
-        let shard = u8::try_from(self.index).unwrap_or(u8::MAX);
-        let id = ConnId { nonce: ConnId::nonce(nonce), shard, slot, node: self.node };
-        let (hub, first) = self.hubs.key_or_insert(&hub_name);
-        if first {
-            self.directory.enter_hub(&hub_name, self.index);
-        }
-        let mut conn = Conn {
-            id,
-            hub,
-            phase: Phase::Open,
-            dirty: false,
-            user,
-            position_all: 0,
-            position_user: 0,
-            groups: smallvec::SmallVec::new(),
-            permissions,
-            protocol,
-            acks: None,
-            queue: OutQueue::default(),
-            last_received: now,
-        };
-        if let Some(index) = self.hubs.get_mut(hub) {
-            let member = Member { slot, back: 0 };
-            conn.position_all = index.all.push(member);
-            if let Some(user) = &conn.user {
-                let members = index.users.entry_ref(user).or_insert_with(|| {
-                    self.directory.enter_user(&hub_name, user, self.index);
-                    Default::default()
-                });
-                conn.position_user = members.push(member);
-            }
-        }
-        let connected =
-            conn.protocol.is_pubsub().then(|| json::connected_frame(conn.user.as_deref(), &conn.id));
-        self.conns.insert(conn);
-        if let Some(frame) = connected {
-            self.enqueue(slot, frame);
-        }
-        for group in &groups {
-            self.join(slot, group);
-        }
-        id
-    }
-
-    /// Whether this very connection, and not a later one in its slot, is still here; closing ones are.
+    /// Whether this very connection, and not a later one in its slot, is still here; reserved and closing ones are.
     pub fn has(&self, id: ConnId) -> bool {
         self.conns.get(id.slot as usize).is_some_and(|conn| conn.id == id)
     }
 
     /// The socket is gone, or the driver drops it after [`AfterFlush::Drop`].
     pub fn disconnected(&mut self, slot: Slot) {
-        self.remove(slot);
+        if let Some(conn) = self.conns.get(slot as usize)
+            && conn.phase == Phase::Open
+            && conn.turn().is_some()
+        {
+            self.effects.push(Effect::CancelEvent(conn.id));
+        }
+        self.remove(slot, CONNECTION_ENDED);
     }
 
     /// Makes all queued deliveries visible in the queues. The driver calls it before it writes.
@@ -162,7 +131,7 @@ impl Shard {
         self.flush_pending();
     }
 
-    /// Whether messages of a connection are still to be decoded.
+    /// Whether messages of a connection are still to be decoded; those of a paused one later.
     pub fn is_readable(&self, slot: Slot) -> bool {
         let phase = self.conns.get(slot as usize).map(|conn| conn.phase);
         matches!(phase, Some(Phase::Open | Phase::AwaitingClose))
@@ -208,7 +177,7 @@ impl Shard {
     /// What to do with a connection whose queue is empty now.
     pub fn flushed(&self, slot: Slot) -> AfterFlush {
         match self.conns.get(slot as usize).map(|conn| conn.phase) {
-            Some(Phase::Open | Phase::AwaitingClose) => AfterFlush::Keep,
+            Some(Phase::Reserved | Phase::Open | Phase::AwaitingClose) => AfterFlush::Keep,
             Some(Phase::Discarding) => AfterFlush::ShutdownWrite,
             Some(Phase::Closed) | None => AfterFlush::Drop,
         }
@@ -241,7 +210,7 @@ impl Shard {
         {
             self.slow_consumers += 1;
         }
-        self.remove(slot);
+        self.remove(slot, QUEUE_FULL);
     }
 
     /// Adds a connection to a group; `false` when it is in too many already.
@@ -264,6 +233,7 @@ impl Shard {
         if first && let Some(hub_name) = self.hubs.name(conn.hub) {
             self.directory.enter_group(hub_name, group, self.index);
         }
+        self.tell_presence(slot, group, EventKind::GroupJoined);
         true
     }
 
@@ -306,6 +276,7 @@ impl Shard {
         let Some(members) = hub.groups.get_mut(group) else { return };
         let moved_member = members.remove(at_group);
         let emptied = members.is_empty();
+        let name = hub.groups.name(group).cloned();
         if let Some(Member { slot, back }) = moved_member
             && let Some(conn) = self.conns.get_mut(slot as usize)
             && let Some(membership) = conn.groups.get_mut(back as usize)
@@ -314,6 +285,9 @@ impl Shard {
         }
         if emptied {
             self.drop_group(hub_key, group);
+        }
+        if let Some(name) = name {
+            self.tell_presence(slot, &name, EventKind::GroupLeft);
         }
     }
 
@@ -333,9 +307,11 @@ impl Shard {
         }
     }
 
-    /// Takes a connection out of every index, so that it receives and counts no more; its slot and queue stay.
-    pub(crate) fn detach(&mut self, slot: Slot) {
+    /// Takes a connection out of every index, so that it receives and counts no more; its slot and queue stay. The
+    /// application is told the reason.
+    pub(crate) fn detach(&mut self, slot: Slot, reason: &str) {
         self.leave_all(slot);
+        self.tell_disconnected(slot, reason);
         let Some(conn) = self.conns.get_mut(slot as usize) else { return };
         let (hub_key, user) = (conn.hub, conn.user.take());
         let (at_all, at_user) = (conn.position_all, conn.position_user);
@@ -367,10 +343,11 @@ impl Shard {
         }
     }
 
-    /// Forgets a connection and asks the driver to drop its socket.
-    pub(crate) fn remove(&mut self, slot: Slot) {
+    /// Forgets a connection and asks the driver to drop its socket. The application is told the reason if it does not
+    /// know already that the client is gone.
+    pub(crate) fn remove(&mut self, slot: Slot, reason: &str) {
         if self.is_open(slot) {
-            self.detach(slot);
+            self.detach(slot, reason);
         }
         if let Some(conn) = self.conns.try_remove(slot as usize) {
             self.queued_bytes -= conn.queue.queued_bytes();
@@ -383,8 +360,9 @@ impl Shard {
     }
 
     /// Marks a connection as closing: out of all indices, and gone for good after the close time-out.
-    pub(crate) fn begin_closing(&mut self, slot: Slot, phase: Phase, now: Millis) {
-        self.detach(slot);
+    pub(crate) fn begin_closing(&mut self, slot: Slot, phase: Phase, reason: &str, now: Millis) {
+        self.detach(slot, reason);
+        self.end_turn(slot);
         if let Some(conn) = self.conns.get_mut(slot as usize) {
             conn.phase = phase;
             self.closing.push_back((now + CLOSE_TIMEOUT_MS, conn.id));

@@ -1,6 +1,7 @@
-//! A seeded simulation of several shards: random clients, joins, sends, REST calls, disconnects and slow readers.
+//! A seeded simulation of several shards: random clients, joins, sends, events, REST calls, disconnects and slow
+//! readers.
 //!
-//! A model beside the shards says who must receive what. After each step the indices are checked against each other
+//! A model beside the shards says who must receive what, and what the application must be told. After each step the indices are checked against each other
 //! and against the model; at the end every client must have read exactly what the model expects, in order.
 //! `HUBLET_SIM_SEED=n` repeats one run, `HUBLET_SIM_RUNS=n` sets how many seeds are tried.
 
@@ -15,8 +16,8 @@ use hublet_wire::ws::{Decoder, Event, Role};
 use crate::conn::Phase;
 use crate::directory::Topic;
 use crate::{
-    Accept, AfterFlush, Command, ConnOp, Directory, Effect, Limits, Permissions, Protocol, Publish, Shard,
-    Slot, Target,
+    Accept, AfterFlush, ClientEvent, Command, ConnOp, Directory, Effect, EventKind, HubPolicies, HubPolicy,
+    Limits, Permissions, Protocol, Publish, Shard, Slot, Target, Verdict,
 };
 
 const GROUPS: [&str; 4] = ["a", "b", "c", "d"];
@@ -59,6 +60,16 @@ struct Client {
     reads: bool,
     next_ack: u64,
     closing: bool,
+    /// The application owes it an answer: it sends nothing meanwhile.
+    waits: bool,
+}
+
+/// What the application knows of a connection.
+#[derive(Default)]
+struct Told {
+    groups: BTreeSet<String>,
+    last_id: u64,
+    gone: bool,
 }
 
 struct World {
@@ -71,6 +82,10 @@ struct World {
     nonce: u64,
     message: u64,
     received: u64,
+    told: HashMap<hublet_wire::id::ConnId, Told>,
+    /// User events that the application has not answered.
+    unanswered: Vec<ClientEvent>,
+    answered: u64,
     limits: Limits,
 }
 
@@ -85,9 +100,22 @@ impl World {
             keep_alive_interval_s: 2,
             ..Limits::default()
         };
+        // Somebody wants to know everything about the first hub, and nothing about the second one.
+        let all = HubPolicy {
+            wants_lifecycle: true,
+            wants_presence: true,
+            wants_user_events: true,
+            ..HubPolicy::default()
+        };
+        let policies: Arc<HubPolicies> = Arc::new([(Arc::from(HUBS[0]), all)].into());
+        let shard = |index| {
+            let mut shard = Shard::new(index, 1, limits.clone(), Arc::clone(&directory));
+            shard.apply(Command::Configure(Arc::clone(&policies)), 0);
+            shard
+        };
         Self {
             rng,
-            shards: (0..count).map(|i| Shard::new(i, 1, limits.clone(), Arc::clone(&directory))).collect(),
+            shards: (0..count).map(shard).collect(),
             mailboxes: (0..count).map(|_| VecDeque::new()).collect(),
             directory,
             clients: HashMap::new(),
@@ -95,6 +123,9 @@ impl World {
             nonce: 0,
             message: 0,
             received: 0,
+            told: HashMap::new(),
+            unanswered: Vec::new(),
+            answered: 0,
             limits,
         }
     }
@@ -106,9 +137,11 @@ impl World {
             10..13 => self.with_client(Self::disconnect),
             13..28 => self.with_client(Self::client_join),
             28..36 => self.with_client(Self::client_leave),
-            36..62 => self.with_client(Self::client_send),
+            36..58 => self.with_client(Self::client_send),
+            58..62 => self.with_client(Self::client_event),
             62..70 => self.rest_send(),
-            70..76 => self.rest_membership(),
+            70..74 => self.rest_membership(),
+            74..76 => self.answer_event(),
             76..78 => self.rest_close(),
             78..80 => self.with_client(|world, key| {
                 if let Some(client) = world.clients.get_mut(&key) {
@@ -148,9 +181,14 @@ impl World {
             permissions: Permissions::from_roles(["webpubsub.joinLeaveGroup", "webpubsub.sendToGroup"]),
             groups: groups.iter().map(|g| Arc::from(*g)).collect(),
             protocol: if json { Protocol::Json } else { Protocol::SimpleEvent },
+            custom_subprotocol: None,
+            host: "localhost".into(),
+            state: None,
         };
-        let id = self.shards[shard].accept(accept, nonce, self.now);
+        let id = self.shards[shard].reserve(nonce, self.now);
         let slot = id.slot;
+        self.shards[shard].activate(id, accept, self.now);
+        self.shards[shard].attached(slot);
         let client = Client {
             shard,
             slot,
@@ -164,6 +202,7 @@ impl World {
             reads: true,
             next_ack: 1,
             closing: false,
+            waits: false,
         };
         self.clients.insert((shard, slot), client);
     }
@@ -204,16 +243,81 @@ impl World {
     }
 
     fn client_request(&mut self, key: (usize, Slot), make: impl FnOnce(&mut Client, u64) -> String) {
-        let Some(client) = self.clients.get_mut(&key).filter(|client| client.json) else { return };
+        let Some(client) = self.clients.get_mut(&key).filter(|client| client.json && !client.waits) else {
+            return;
+        };
         let ack = client.next_ack;
         client.next_ack += 1;
         let text = make(client, ack);
         self.shards[key.0].received(key.1, Event::Text(&text), self.now);
     }
 
+    fn client_event(&mut self, key: (usize, Slot)) {
+        self.client_request(key, |client, ack| {
+            if client.hub == HUBS[0] {
+                client.waits = true;
+            } else {
+                // Nobody wants it.
+                client.expected.push_back(format!("ack {ack} false"));
+            }
+            format!(r#"{{"type":"event","event":"e{ack}","dataType":"text","data":"","ackId":{ack}}}"#)
+        });
+    }
+
+    /// The application answers one of the events that wait, or that waited until their client went.
+    fn answer_event(&mut self) {
+        if self.unanswered.is_empty() {
+            return;
+        }
+        let at = self.rng.below(self.unanswered.len());
+        let event = self.unanswered.swap_remove(at);
+        let EventKind::User { name, .. } = &event.kind else { unreachable!("only these are kept") };
+        let conn = event.client.conn;
+        let handled = self.rng.below(3) > 0;
+        self.message += 1;
+        let text = format!("m{} answer", self.message);
+        let client = self.clients.values_mut().find(|client| client.id == conn && !client.closing);
+        if let Some(client) = client {
+            client.waits = false;
+            if handled {
+                client.expected.push_back(text.clone());
+            }
+            client.expected.push_back(format!("ack {} {handled}", &name[1..]));
+            self.answered += 1;
+        }
+        let reply = Some((Payload::Text(text.into()), Vec::new()));
+        let verdict = if handled { Verdict::Handled { reply, state: None } } else { Verdict::Failed };
+        let command = Command::Verdict { conn, event: event.id, verdict };
+        self.shards[usize::from(conn.shard)].apply(command, self.now);
+    }
+
+    /// What the application is told about a connection makes sense: `connected` first, `disconnected` last and once,
+    /// and groups as they are.
+    fn note(&mut self, event: ClientEvent) {
+        assert_eq!(&*event.client.hub, HUBS[0], "nobody wants events of the other hub");
+        let told = self.told.entry(event.client.conn).or_default();
+        assert!(!told.gone, "nothing is told after disconnected");
+        assert!(event.id > told.last_id, "numbers grow");
+        assert_eq!(told.last_id == 0, event.kind == EventKind::Connected, "connected is the first and once");
+        told.last_id = event.id;
+        match &event.kind {
+            EventKind::GroupJoined(group) => assert!(told.groups.insert(group.to_string())),
+            EventKind::GroupLeft(group) => assert!(told.groups.remove(&**group)),
+            EventKind::Disconnected { .. } => {
+                assert!(told.groups.is_empty(), "all groups are left before");
+                told.gone = true;
+            }
+            EventKind::User { .. } => self.unanswered.push(event),
+            EventKind::Connected => {}
+            EventKind::Connect(_) => unreachable!("the handshake asks, not the shard"),
+        }
+    }
+
     fn client_send(&mut self, key: (usize, Slot)) {
         let group = *self.rng.pick(&GROUPS);
-        let Some(client) = self.clients.get(&key).filter(|client| client.json) else { return };
+        let Some(client) = self.clients.get(&key).filter(|client| client.json && !client.waits) else {
+            return;
+        };
         let (hub, no_echo, wants_ack) = (client.hub, self.rng.below(3) == 0, self.rng.below(2) == 0);
         let size = if self.rng.below(20) == 0 { 5_000 } else { self.rng.below(60) };
         self.message += 1;
@@ -385,7 +489,8 @@ impl World {
                         }
                     }
                 }
-                Command::Members { .. } | Command::Stop => {}
+                Command::Members { .. } | Command::Verdict { .. } | Command::Configure(_) | Command::Stop => {
+                }
             }
             self.shards[shard].apply(command, self.now);
         }
@@ -401,6 +506,14 @@ impl World {
                         self.mailboxes[to].push_back(Command::Deliver(Arc::clone(&publish)));
                     }
                 }
+                Effect::Event(event) => self.note(*event),
+                Effect::CancelEvent(conn) => {
+                    assert!(
+                        self.unanswered.iter().any(|event| event.client.conn == conn),
+                        "only what waits is cancelled"
+                    );
+                }
+                Effect::Resume(_) => panic!("no client of the simulation sends while it waits"),
                 Effect::Drop(slot) => {
                     self.clients.remove(&(shard, slot));
                 }
@@ -468,6 +581,13 @@ impl World {
                     client.groups.iter().copied().collect(),
                     "memberships as the model has them"
                 );
+                if client.hub == HUBS[0] {
+                    let told = &self.told[&client.id];
+                    let known: BTreeSet<&str> = told.groups.iter().map(String::as_str).collect();
+                    assert!(!told.gone && known == groups, "the application knows the same memberships");
+                }
+            } else if client.hub == HUBS[0] {
+                assert!(self.told[&client.id].gone, "the application knows that it is gone");
             }
         }
     }
@@ -594,7 +714,7 @@ fn random_worlds_lose_and_double_nothing() {
         Some(seed) => seed..seed + 1,
         None => 1..1 + number("HUBLET_SIM_RUNS").unwrap_or(150),
     };
-    let (mut received, mut cut) = (0, 0);
+    let (mut received, mut answered, mut cut) = (0, 0, 0);
     for seed in seeds {
         let outcome = std::panic::catch_unwind(|| {
             let mut world = World::new(seed);
@@ -602,11 +722,16 @@ fn random_worlds_lose_and_double_nothing() {
                 world.step();
             }
             world.finish();
-            (world.received, world.shards.iter().map(|shard| shard.slow_consumers).sum::<u64>())
+            (
+                world.received,
+                world.answered,
+                world.shards.iter().map(|shard| shard.slow_consumers).sum::<u64>(),
+            )
         });
         match outcome {
-            Ok((events, slow)) => {
+            Ok((events, answers, slow)) => {
                 received += events;
+                answered += answers;
                 cut += slow;
             }
             Err(panic) => {
@@ -617,5 +742,6 @@ fn random_worlds_lose_and_double_nothing() {
     }
     // The runs must have exercised what they claim to check.
     assert!(received > 100, "clients received something");
+    assert!(answered > 0, "some events were answered");
     assert!(cut > 0 || number("HUBLET_SIM_SEED").is_some(), "some slow consumer was cut");
 }

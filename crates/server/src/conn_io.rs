@@ -25,6 +25,9 @@ pub(crate) struct ConnIo {
     wake: Arc<SocketWaker>,
     /// The writing side was closed; what arrives is thrown away.
     shut: bool,
+    /// What was read and is to be decoded later; a box, since hardly any connection has it.
+    #[expect(clippy::box_collection, reason = "8 bytes instead of 24 in every connection")]
+    kept: Option<Box<Vec<u8>>>,
 }
 
 /// Puts its slot into the mailbox's ready list, once until the shard looks at it.
@@ -73,7 +76,19 @@ impl ConnIo {
             Arc::new(SocketWaker { mailbox: Arc::clone(mailbox), slot, queued: AtomicBool::new(false) });
         let waker = Waker::from(Arc::clone(&wake));
         let decoder = Decoder::new(Role::Server, message_bytes_max);
-        Self { stream, decoder, waker, wake, shut: false }
+        Self { stream, decoder, waker, wake, shut: false, kept: None }
+    }
+
+    /// Keeps bytes that were read and must not be decoded yet.
+    pub(crate) fn keep(&mut self, bytes: &[u8]) {
+        if !bytes.is_empty() {
+            self.kept.get_or_insert_default().extend_from_slice(bytes);
+        }
+    }
+
+    /// Takes what was kept.
+    pub(crate) fn take_kept(&mut self) -> Vec<u8> {
+        self.kept.take().map(|kept| *kept).unwrap_or_default()
     }
 
     /// The shard looks at the socket now: later readiness is news again.

@@ -27,6 +27,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use hublet_hub::{Limits, Shard};
+use hublet_upstream::{Courier, Environment, Upstream};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
@@ -95,11 +96,14 @@ impl Server {
         }
         let rate_limit = config.limits.rest_requests_per_second.map(|rate| Arc::new(RateLimit::new(rate)));
         let issuers = Issuers::new(&config.auth.issuers);
+        let upstream = Upstream::new(Environment::default())?;
         let mut threads = Vec::new();
         for (index, listeners) in by_shard.into_iter().enumerate() {
             let rate_limit = rate_limit.clone();
             let issuers = issuers.clone();
-            let context = HttpContext::new(node.clone(), index, Arc::clone(config), rate_limit, issuers);
+            let courier = Courier::new(Arc::clone(&upstream));
+            let context =
+                HttpContext::new(node.clone(), courier, index, Arc::clone(config), rate_limit, issuers);
             let context = Arc::new(context);
             let (node, config) = (node.clone(), Arc::clone(config));
             // The runtime is built here, so that its failure is the caller's to see.
@@ -165,9 +169,12 @@ async fn run_shard(
         let listener = TcpListener::from_std(socket)?;
         tokio::spawn(listen::accept_loop(listener, acceptor, Arc::clone(context)));
     }
-    let shard_loop = ShardLoop::new(shard, Arc::clone(mailbox), node.clone(), config.limits.message_bytes);
+    let courier = context.courier.clone();
+    let shard_loop =
+        ShardLoop::new(shard, Arc::clone(mailbox), node.clone(), courier, config.limits.message_bytes);
     // A turn bounds its own work; tokio's budget would only cut a batch of reads in two.
     tokio::task::coop::unconstrained(shard_loop.run()).await;
     context.idle().await;
+    context.courier.idle().await;
     Ok(())
 }

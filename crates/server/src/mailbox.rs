@@ -18,11 +18,14 @@ const HIGH_WATER_BYTES: usize = 16 << 20;
 pub(crate) enum Letter {
     /// Carry out a command.
     Command(Command),
-    /// Register a client whose handshake is about to be answered, and tell its id; without an answer it is refused.
-    Accept(Box<Accept>, oneshot::Sender<ConnId>),
+    /// Make an id for a client that an event handler is asked about; without an answer it is refused.
+    Reserve(oneshot::Sender<ConnId>),
+    /// Register a client whose handshake is about to be answered: under its reserved id, or under a new one. Its id is
+    /// the answer; without an answer it is refused.
+    Accept(Option<ConnId>, Box<Accept>, oneshot::Sender<ConnId>),
     /// Take over the socket of a registered client.
     Attach(Box<Attach>),
-    /// The socket of a registered client never came.
+    /// The socket of a reserved or registered client never came.
     Abandon(ConnId),
 }
 

@@ -1,14 +1,16 @@
 //! The handle that HTTP handlers hold: it reaches every shard and no shard's state.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use hublet_hub::directory::Topic;
-use hublet_hub::{Accept, Command, ConnOp, Directory, MemberEntry, Outcome, Publish, ShardSet, Target};
+use hublet_hub::{
+    Accept, Command, ConnOp, Directory, HubPolicies, MemberEntry, Outcome, Publish, ShardSet, Target,
+};
 use hublet_wire::id::ConnId;
 use hublet_wire::odata::Filter;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::mailbox::{Letter, Mailbox};
 use crate::stream::Stream;
@@ -36,7 +38,7 @@ struct Inner {
     directory: Arc<Directory>,
     mailboxes: Box<[Arc<Mailbox>]>,
     connections: AtomicUsize,
-    stopping: AtomicBool,
+    stopping: watch::Sender<bool>,
 }
 
 impl Node {
@@ -46,7 +48,7 @@ impl Node {
             directory: Arc::new(Directory::new(shards)),
             mailboxes: (0..shards).map(|_| Arc::new(Mailbox::default())).collect(),
             connections: AtomicUsize::new(0),
-            stopping: AtomicBool::new(false),
+            stopping: watch::Sender::new(false),
         }))
     }
 
@@ -126,15 +128,36 @@ impl Node {
         Ok(members)
     }
 
-    /// Registers a client on a shard. When it returns, messages for the client are kept until its socket is attached.
+    /// Makes an id for a client that may not come in yet.
     ///
     /// # Errors
     /// There are `connections_max` clients already, or the service is stopping.
+    pub(crate) async fn reserve(
+        &self,
+        shard: usize,
+        connections_max: usize,
+    ) -> Result<Reservation, NotAccepted> {
+        self.enter(shard, connections_max, Letter::Reserve).await
+    }
+
+    /// Registers a client on a shard. When it returns, messages for the client are kept until its socket is attached.
+    ///
+    /// # Errors
+    /// As [`Node::reserve`].
     pub(crate) async fn accept(
         &self,
         shard: usize,
         accept: Accept,
         connections_max: usize,
+    ) -> Result<Reservation, NotAccepted> {
+        self.enter(shard, connections_max, |answer| Letter::Accept(None, Box::new(accept), answer)).await
+    }
+
+    async fn enter(
+        &self,
+        shard: usize,
+        connections_max: usize,
+        letter: impl FnOnce(oneshot::Sender<ConnId>) -> Letter,
     ) -> Result<Reservation, NotAccepted> {
         let mailbox = Arc::clone(self.0.mailboxes.get(shard).ok_or(NotAccepted::Stopping)?);
         if self.0.connections.fetch_add(1, Ordering::Relaxed) >= connections_max {
@@ -142,19 +165,25 @@ impl Node {
             return Err(NotAccepted::Full);
         }
         let (answer, id) = oneshot::channel();
-        mailbox.push(Letter::Accept(Box::new(accept), answer), 0);
+        mailbox.push(letter(answer), 0);
         let id = id.await.map_err(|_| NotAccepted::Stopping)?;
         Ok(Reservation { mailbox, id: Some(id) })
     }
 
     /// Whether a stop has begun: no new connections are accepted.
     pub(crate) fn is_stopping(&self) -> bool {
-        self.0.stopping.load(Ordering::Relaxed)
+        *self.0.stopping.borrow()
+    }
+
+    /// Waits until a stop begins.
+    pub(crate) async fn stopped(&self) {
+        // The sender lives as long as this.
+        let _ = self.0.stopping.subscribe().wait_for(|stopping| *stopping).await;
     }
 
     /// Begins a stop: every connection is told and closed.
     pub(crate) fn stop(&self) {
-        self.0.stopping.store(true, Ordering::Relaxed);
+        self.0.stopping.send_replace(true);
         for mailbox in &self.0.mailboxes {
             mailbox.push(Letter::Command(Command::Stop), 0);
         }
@@ -186,6 +215,13 @@ impl Node {
         self.0.mailboxes.iter().any(|mailbox| mailbox.is_congested())
     }
 
+    /// Tells all shards the settings of the hubs.
+    pub(crate) fn configure(&self, policies: &Arc<HubPolicies>) {
+        for mailbox in &self.0.mailboxes {
+            mailbox.push(Letter::Command(Command::Configure(Arc::clone(policies))), 0);
+        }
+    }
+
     /// Wakes every shard, so that those that stopped reading look again.
     pub(crate) fn wake_all(&self) {
         self.0.mailboxes.iter().for_each(|mailbox| mailbox.wake());
@@ -200,7 +236,7 @@ impl Node {
     }
 }
 
-/// A registered client whose socket is still HTTP's. Dropped before that changes, it ends the client.
+/// A reserved or registered client whose socket is still HTTP's. Dropped before that changes, it ends the client.
 #[derive(Debug)]
 pub(crate) struct Reservation {
     mailbox: Arc<Mailbox>,
@@ -208,6 +244,22 @@ pub(crate) struct Reservation {
 }
 
 impl Reservation {
+    /// The connection id; `None` when the client is attached.
+    pub(crate) fn id(&self) -> Option<ConnId> {
+        self.id
+    }
+
+    /// Registers a client that was only reserved. When it returns, messages for the client are kept until its socket is
+    /// attached.
+    ///
+    /// # Errors
+    /// The service is stopping.
+    pub(crate) async fn activate(&self, accept: Accept) -> Result<(), NotAccepted> {
+        let (answer, id) = oneshot::channel();
+        self.mailbox.push(Letter::Accept(self.id, Box::new(accept), answer), 0);
+        id.await.map(drop).map_err(|_| NotAccepted::Stopping)
+    }
+
     /// Gives the upgraded socket to the shard, with the bytes that were read beyond the handshake.
     pub(crate) fn attach(mut self, stream: Stream, leftover: Bytes) {
         if let Some(id) = self.id.take() {

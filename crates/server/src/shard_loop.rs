@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hublet_hub::{Accept, AfterFlush, Effect, Millis, Shard, Slot};
+use hublet_hub::{Accept, AfterFlush, ClientEvent, Command, Effect, EventKind, Millis, Shard, Slot, Verdict};
+use hublet_upstream::Courier;
+use hublet_upstream::courier::OnVerdict;
 use hublet_wire::id::ConnId;
 use ring::rand::{SecureRandom, SystemRandom};
 use tokio::sync::oneshot;
@@ -28,6 +30,7 @@ pub(crate) struct ShardLoop {
     sockets: Vec<Option<ConnIo>>,
     mailbox: Arc<Mailbox>,
     node: Node,
+    courier: Courier,
     message_bytes_max: usize,
     random: SystemRandom,
     started: Instant,
@@ -38,12 +41,19 @@ pub(crate) struct ShardLoop {
 }
 
 impl ShardLoop {
-    pub(crate) fn new(shard: Shard, mailbox: Arc<Mailbox>, node: Node, message_bytes_max: usize) -> Self {
+    pub(crate) fn new(
+        shard: Shard,
+        mailbox: Arc<Mailbox>,
+        node: Node,
+        courier: Courier,
+        message_bytes_max: usize,
+    ) -> Self {
         Self {
             shard,
             sockets: Vec::new(),
             mailbox,
             node,
+            courier,
             message_bytes_max,
             random: SystemRandom::new(),
             started: Instant::now(),
@@ -93,7 +103,12 @@ impl ShardLoop {
         for letter in letters.drain(..) {
             match letter {
                 Letter::Command(command) => self.shard.apply(command, self.now),
-                Letter::Accept(accept, answer) => self.accept(*accept, answer),
+                Letter::Reserve(answer) => {
+                    if let Some(id) = self.reserve() {
+                        self.tell_id(id, answer);
+                    }
+                }
+                Letter::Accept(id, accept, answer) => self.accept(id, *accept, answer),
                 Letter::Attach(attach) => self.attach(*attach),
                 Letter::Abandon(id) => {
                     if self.shard.has(id) {
@@ -108,15 +123,28 @@ impl ShardLoop {
         }
     }
 
-    fn accept(&mut self, accept: Accept, answer: oneshot::Sender<ConnId>) {
+    /// A new id; `None` when no more clients are taken.
+    fn reserve(&mut self) -> Option<ConnId> {
         let mut nonce = [0; 11];
         if self.node.is_stopping() || self.random.fill(&mut nonce).is_err() {
             self.node.detached();
-            return;
+            return None;
         }
         self.shard.settle();
         self.carry_out_effects();
-        let id = self.shard.accept(accept, nonce, self.now);
+        Some(self.shard.reserve(nonce, self.now))
+    }
+
+    fn accept(&mut self, id: Option<ConnId>, accept: Accept, answer: oneshot::Sender<ConnId>) {
+        let Some(id) = id.or_else(|| self.reserve()) else { return };
+        // A stop ends reservations.
+        if self.shard.has(id) {
+            self.shard.activate(id, accept, self.now);
+            self.tell_id(id, answer);
+        }
+    }
+
+    fn tell_id(&mut self, id: ConnId, answer: oneshot::Sender<ConnId>) {
         if answer.send(id).is_err() {
             // Whoever asked went away meanwhile.
             self.shard.disconnected(id.slot);
@@ -133,6 +161,7 @@ impl ShardLoop {
             self.sockets.resize_with(at + 1, || None);
         }
         let mut io = ConnIo::new(stream, self.message_bytes_max, id.slot, &self.mailbox);
+        self.shard.attached(id.slot);
         decode(&mut self.shard, &mut io, id.slot, &mut leftover.to_vec(), self.now);
         // The first look registers the waker and writes what waits.
         io.wake();
@@ -166,12 +195,18 @@ impl ShardLoop {
         io.rearm();
         // The waker does not tell reading from writing: let the flush find out whether the socket takes more.
         self.shard.mark_dirty(slot);
+        if self.shard.is_paused(slot) {
+            return;
+        }
         let mut total = 0;
         loop {
             match io.read(&mut self.buffer) {
                 Read::Bytes(count) => {
                     decode(&mut self.shard, io, slot, &mut self.buffer[..count], self.now);
                     total += count;
+                    if self.shard.is_paused(slot) {
+                        return;
+                    }
                     if total >= self.buffer.len() {
                         // A loud client waits for its next turn.
                         io.wake();
@@ -222,10 +257,37 @@ impl ShardLoop {
         }
     }
 
+    /// Takes an event on its way. The answer to a user event comes back by the mailbox.
+    fn dispatch(&self, event: ClientEvent) {
+        let on_verdict = matches!(event.kind, EventKind::User { .. }).then(|| {
+            let (mailbox, conn, event) = (Arc::clone(&self.mailbox), event.client.conn, event.id);
+            let answer = move |verdict| {
+                let bytes = match &verdict {
+                    Verdict::Handled { reply: Some((payload, _)), .. } => payload.bytes().len(),
+                    _ => 0,
+                };
+                mailbox.push(Letter::Command(Command::Verdict { conn, event, verdict }), bytes);
+            };
+            Box::new(answer) as OnVerdict
+        });
+        self.courier.dispatch(event, on_verdict);
+    }
+
+    /// Goes on with a connection that was paused.
+    fn resume(&mut self, slot: Slot) {
+        let Some(io) = self.sockets.get_mut(slot as usize).and_then(Option::as_mut) else { return };
+        let mut kept = io.take_kept();
+        decode(&mut self.shard, io, slot, &mut kept, self.now);
+        io.wake();
+    }
+
     fn carry_out_effects(&mut self) {
         for effect in self.shard.take_effects() {
             match effect {
                 Effect::Forward { shards, publish } => self.node.forward(shards, &publish),
+                Effect::Event(event) => self.dispatch(*event),
+                Effect::CancelEvent(conn) => self.courier.cancel(conn),
+                Effect::Resume(slot) => self.resume(slot),
                 Effect::Drop(slot) => {
                     // A client that was only registered has none.
                     if let Some(socket) = self.sockets.get_mut(slot as usize) {
@@ -238,9 +300,13 @@ impl ShardLoop {
     }
 }
 
-/// Decodes what was read and lets the shard act on each message.
+/// Decodes what was read and lets the shard act on each message. What a paused connection sent is kept for later.
 fn decode(shard: &mut Shard, io: &mut ConnIo, slot: Slot, mut input: &mut [u8], now: Millis) {
     while shard.is_readable(slot) {
+        if shard.is_paused(slot) {
+            io.keep(input);
+            return;
+        }
         match io.decoder.next(&mut input) {
             Ok(Some(event)) => shard.received(slot, event, now),
             Ok(None) => return,

@@ -119,6 +119,13 @@ fn host(request: &Parts) -> &str {
         .unwrap_or_default()
 }
 
+/// The host name that the request was sent to, lower-cased and without a port; empty when it names none.
+pub(super) fn host_name(request: &Parts) -> String {
+    let host = host(request);
+    let at = host.rfind(':').filter(|at| !host[*at..].contains(']'));
+    host[..at.unwrap_or(host.len())].to_ascii_lowercase()
+}
+
 /// The URL under which the sender of a request knows this service, without a slash at the end.
 pub(crate) fn endpoint(config: &Config, request: &Parts, secure: bool) -> String {
     match config.public_endpoints.first() {

@@ -4,17 +4,20 @@
 
 mod api_page;
 mod auth;
+mod candidate;
 mod cors;
+mod negotiate;
 mod prefix;
 mod respond;
 mod router;
 mod upgrade;
 
 use std::convert::Infallible;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use hublet_upstream::Courier;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::upgrade::OnUpgrade;
@@ -47,6 +50,7 @@ const LINGER_BYTES_MAX: usize = 1 << 20;
 #[derive(Debug)]
 pub(crate) struct HttpContext {
     pub(crate) node: Node,
+    pub(crate) courier: Courier,
     pub(crate) shard: usize,
     pub(crate) config: Arc<Config>,
     pub(crate) rate_limit: Option<Arc<RateLimit>>,
@@ -59,12 +63,22 @@ pub(crate) struct HttpContext {
 impl HttpContext {
     pub(crate) fn new(
         node: Node,
+        courier: Courier,
         shard: usize,
         config: Arc<Config>,
         rate_limit: Option<Arc<RateLimit>>,
         issuers: Option<Arc<Issuers>>,
     ) -> Self {
-        Self { node, shard, config, rate_limit, issuers, in_flight: AtomicUsize::new(0), idle: Notify::new() }
+        Self {
+            node,
+            courier,
+            shard,
+            config,
+            rate_limit,
+            issuers,
+            in_flight: AtomicUsize::new(0),
+            idle: Notify::new(),
+        }
     }
 
     /// How long a TLS handshake and the head of the first request may take.
@@ -107,12 +121,29 @@ pub(crate) struct Connection {
     upgrade: Mutex<Option<(OnUpgrade, Reservation)>>,
     /// Requests so far whose head has come.
     requests: AtomicUsize,
+    /// An event handler is being asked about the client.
+    asking: AtomicBool,
+}
+
+/// An event handler is being asked while this lives.
+struct Asking<'a>(&'a AtomicBool);
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
 }
 
 impl Connection {
     /// Makes the socket a client's once the response was written.
     fn upgrade(&self, on_upgrade: OnUpgrade, reservation: Reservation) {
         *self.upgrade.lock().unwrap_or_else(PoisonError::into_inner) = Some((on_upgrade, reservation));
+    }
+
+    /// Notes that an event handler is being asked, which takes as long as that handler may take.
+    fn asking(&self) -> Asking<'_> {
+        self.asking.store(true, Ordering::Relaxed);
+        Asking(&self.asking)
     }
 
     fn take_upgrade(&self) -> Option<(OnUpgrade, Reservation)> {
@@ -127,6 +158,7 @@ pub(crate) async fn serve_connection(stream: Stream, context: Arc<HttpContext>) 
         context,
         upgrade: Mutex::default(),
         requests: AtomicUsize::new(0),
+        asking: AtomicBool::new(false),
     });
     let service = service_fn(|mut request| {
         let connection = Arc::clone(&connection);
@@ -151,7 +183,7 @@ pub(crate) async fn serve_connection(stream: Stream, context: Arc<HttpContext>) 
             break ended;
         }
         let requests = connection.requests.load(Ordering::Relaxed);
-        if requests == seen {
+        if requests == seen && !connection.asking.load(Ordering::Relaxed) {
             // Idle, or too slow with a head or a body.
             return;
         }

@@ -1,5 +1,6 @@
 //! The handshake of a WebSocket client, in the order of checks of client-protocols.md §1.2.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use http::header::{
@@ -8,31 +9,25 @@ use http::header::{
 };
 use http::request::Parts;
 use http::{HeaderMap, Method, StatusCode};
-use hublet_hub::{Accept, Permissions, Protocol};
-use hublet_wire::client::JSON_SUBPROTOCOL;
-use hublet_wire::client::raw::{self, SimpleMode};
+use hublet_hub::Accept;
+use hublet_upstream::Admission;
+use hublet_wire::client::raw;
 use hublet_wire::jwt::Claims;
 use hublet_wire::ws::handshake;
 use hublet_wire::{name, percent};
 use hyper::body::Incoming;
 
 use super::auth;
+use super::candidate::{self, Candidate, Token};
+use super::negotiate::Choice;
 use super::respond::{self, Response, header};
 use super::router::decode;
 use super::{Connection, HttpContext};
 use crate::denied::Denied;
-use crate::node::NotAccepted;
+use crate::node::{NotAccepted, Reservation};
 
 /// The WebSocket version of RFC 6455.
 const VERSION: &str = "13";
-
-/// What is known of a client when all checks have passed.
-struct Admitted {
-    accept: Accept,
-    /// The subprotocol to name in the answer, as the client spelled it (decision D20).
-    subprotocol: Option<HeaderValue>,
-    accept_key: HeaderValue,
-}
 
 /// Answers a handshake. `hub` is the hub as it stands in the path; `None`: it stands in the query.
 ///
@@ -44,21 +39,41 @@ pub(super) async fn handshake(
 ) -> Response {
     let on_upgrade = hyper::upgrade::on(&mut request);
     let (request, _) = request.into_parts();
-    let context = &connection.context;
-    let Admitted { accept, subprotocol, accept_key } = match admit(context, &request, hub) {
-        Ok(admitted) => admitted,
-        Err(refusal) => return *refusal,
-    };
-    let connections_max = context.config.limits.connections_max;
-    let reservation = match context.node.accept(context.shard, accept, connections_max).await {
-        Ok(reservation) => reservation,
-        Err(NotAccepted::Stopping) => return *stopping(),
-        Err(NotAccepted::Full) => {
-            tracing::warn!("limits.connections_max is reached: a client was refused");
-            return *retry_later(StatusCode::TOO_MANY_REQUESTS, "Connection count reaches limit");
+    match welcome(connection, &request, hub).await {
+        Ok((reservation, response)) => {
+            connection.upgrade(on_upgrade, reservation);
+            response
         }
+        Err(refusal) => *refusal,
+    }
+}
+
+/// Checks the request, asks the application if it wants to be asked, and registers the client.
+async fn welcome(
+    connection: &Connection,
+    request: &Parts,
+    hub: Option<&str>,
+) -> Result<(Reservation, Response), Box<Response>> {
+    let context = &connection.context;
+    let limits = &context.config.limits;
+    let accept_key = check_upgrade(request)?;
+    let candidate = examine(context, request, hub)?;
+    let (reservation, choice) = if context.courier.asks_before_connect(&candidate.hub) {
+        let reservation =
+            context.node.reserve(context.shard, limits.connections_max).await.map_err(not_accepted)?;
+        let admission = ask(connection, &candidate, &reservation).await?;
+        let (accept, choice) = admit(candidate, admission, limits.groups_per_connection)?;
+        reservation.activate(accept).await.map_err(not_accepted)?;
+        (reservation, choice)
+    } else {
+        let (accept, choice) = admit(candidate, Admission::default(), limits.groups_per_connection)?;
+        let accepted = context.node.accept(context.shard, accept, limits.connections_max).await;
+        (accepted.map_err(not_accepted)?, choice)
     };
-    connection.upgrade(on_upgrade, reservation);
+    Ok((reservation, switching_protocols(accept_key, choice.echo)))
+}
+
+fn switching_protocols(accept_key: HeaderValue, subprotocol: Option<HeaderValue>) -> Response {
     let mut response = respond::empty(StatusCode::SWITCHING_PROTOCOLS);
     let headers = response.headers_mut();
     headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
@@ -70,24 +85,64 @@ pub(super) async fn handshake(
     response
 }
 
-/// The first check that fails decides.
-fn admit(context: &HttpContext, request: &Parts, path_hub: Option<&str>) -> Result<Admitted, Box<Response>> {
-    let accept_key = check_upgrade(request)?;
+/// Everything that can be known without asking the application. The first check that fails decides.
+fn examine<'a>(
+    context: &HttpContext,
+    request: &'a Parts,
+    path_hub: Option<&str>,
+) -> Result<Candidate<'a>, Box<Response>> {
     if context.node.is_stopping() {
         return Err(stopping());
     }
     let hub = hub_name(request, path_hub)?;
-    let claims = identify(context, request, &hub)?;
-    if let Some(claims) = &claims {
-        check_groups(claims, context.config.limits.groups_per_connection)?;
+    let token = identify(context, request, &hub)?;
+    if let Some(token) = &token {
+        check_groups(&token.claims, context.config.limits.groups_per_connection)?;
     }
     let mode = raw::simple_mode(request.uri.query())
         .map_err(|invalid| refuse(StatusCode::BAD_REQUEST, invalid.to_string()))?;
-    let (subprotocol, protocol) = match choose_subprotocol(&request.headers) {
-        Some(json) => (Some(json), Protocol::Json),
-        None => (None, simple_protocol(mode)),
-    };
-    Ok(Admitted { accept: accept(hub, claims.unwrap_or_default(), protocol), subprotocol, accept_key })
+    Ok(Candidate { request, hub: hub.into(), token, mode, host: auth::host_name(request).into() })
+}
+
+/// Asks the event handler whether the client may come in.
+async fn ask(
+    connection: &Connection,
+    candidate: &Candidate<'_>,
+    reservation: &Reservation,
+) -> Result<Admission, Box<Response>> {
+    let Some(id) = reservation.id() else { return Err(stopping()) };
+    let context = &connection.context;
+    let _asking = connection.asking();
+    tokio::select! {
+        admission = context.courier.connect(candidate.connect_event(id)) => admission.map_err(|status| {
+            tracing::info!(hub = &*candidate.hub, %status, "a client was refused by its event handler");
+            refuse(status, candidate::refusal(status))
+        }),
+        () = context.node.stopped() => Err(stopping()),
+    }
+}
+
+fn admit(
+    candidate: Candidate<'_>,
+    admission: Admission,
+    groups_max: usize,
+) -> Result<(Accept, Choice), Box<Response>> {
+    let hub = Arc::clone(&candidate.hub);
+    candidate.admit(admission, groups_max).map_err(|invalid| {
+        tracing::warn!(hub = &*hub, "the event handler's answer to `connect` is no good: {invalid}");
+        let status = StatusCode::INTERNAL_SERVER_ERROR;
+        refuse(status, candidate::refusal(status))
+    })
+}
+
+fn not_accepted(reason: NotAccepted) -> Box<Response> {
+    match reason {
+        NotAccepted::Stopping => stopping(),
+        NotAccepted::Full => {
+            tracing::warn!("limits.connections_max is reached: a client was refused");
+            retry_later(StatusCode::TOO_MANY_REQUESTS, "Connection count reaches limit")
+        }
+    }
 }
 
 /// Whether this is a WebSocket request, and the key to answer it with (RFC 6455 §4.2.1).
@@ -142,25 +197,29 @@ fn hub_name(request: &Parts, path_hub: Option<&str>) -> Result<String, Box<Respo
     Ok(hub)
 }
 
-/// The claims of the token; `None` for a client without one on a hub that allows it.
-fn identify(context: &HttpContext, request: &Parts, hub: &str) -> Result<Option<Claims>, Box<Response>> {
+/// The verified token; `None` for a client without one on a hub that allows it.
+fn identify<'a>(
+    context: &HttpContext,
+    request: &'a Parts,
+    hub: &str,
+) -> Result<Option<Token<'a>>, Box<Response>> {
     let query = request.uri.query().unwrap_or_default();
     let in_query = percent::query_pairs(query)
         .find(|(name, value)| name.eq_ignore_ascii_case("access_token") && !value.is_empty());
-    let token = match &in_query {
-        Some((_, token)) => Some(token.as_ref()),
-        None => auth::bearer(request),
+    let token = match in_query {
+        Some((_, token)) => Some(token),
+        None => auth::bearer(request).map(Cow::Borrowed),
     };
-    let Some(token) = token else {
-        return if context.config.hub(hub).anonymous {
+    let Some(text) = token else {
+        return if context.courier.upstream().rules(hub).is_some_and(|rules| rules.anonymous) {
             Ok(None)
         } else {
             Err(unauthorized(hub, Denied::Missing))
         };
     };
     let canonical = format!("/client/hubs/{hub}");
-    auth::authenticate_client(&context.config, request, token, &[&canonical, request.uri.path()])
-        .map(Some)
+    auth::authenticate_client(&context.config, request, &text, &[&canonical, request.uri.path()])
+        .map(|claims| Some(Token { text, claims }))
         .map_err(|denied| unauthorized(hub, denied))
 }
 
@@ -174,40 +233,6 @@ fn check_groups(claims: &Claims, groups_max: usize) -> Result<(), Box<Response>>
         return Err(refuse(StatusCode::BAD_REQUEST, sentence));
     }
     Ok(())
-}
-
-/// The first offered subprotocol that is spoken here (client-protocols.md §1.7).
-fn choose_subprotocol(headers: &HeaderMap) -> Option<HeaderValue> {
-    let values = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter().filter_map(|value| value.to_str().ok());
-    let offered = handshake::offered(values);
-    let chosen = offered.into_iter().find(|name| name.eq_ignore_ascii_case(JSON_SUBPROTOCOL))?;
-    HeaderValue::from_str(chosen).ok()
-}
-
-fn simple_protocol(mode: SimpleMode) -> Protocol {
-    match mode {
-        SimpleMode::SendEvent => Protocol::SimpleEvent,
-        SimpleMode::SendToGroup { group, no_echo } => {
-            Protocol::SimpleSendToGroup { group: group.into(), no_echo }
-        }
-    }
-}
-
-fn accept(hub: String, claims: Claims, protocol: Protocol) -> Accept {
-    let permissions = Permissions::from_roles_reporting(claims.roles.iter().map(String::as_str), |role| {
-        tracing::info!(
-            hub,
-            role,
-            "a role in a token is unknown, invalid or over the limit: it has no effect"
-        );
-    });
-    Accept {
-        hub: hub.into(),
-        user: claims.sub.map(Into::into),
-        permissions,
-        groups: claims.groups.into_iter().map(Into::into).collect(),
-        protocol,
-    }
 }
 
 fn refuse(status: StatusCode, sentence: impl Into<String>) -> Box<Response> {
