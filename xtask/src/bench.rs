@@ -44,6 +44,8 @@ const REST: &[(&str, Kind, &[&str])] = &[
     (report::HYPER_JWT, Kind::HyperJwt, &["--target=nobody"]),
 ];
 
+const EVENTS: &[&str] = &["--connections=1", "--connections=64"];
+
 /// How much is measured.
 struct Plan {
     rounds: usize,
@@ -95,6 +97,7 @@ pub(crate) fn run_bench(root: &Path, quick: bool) -> Result<()> {
                 measure(&programs, &server, variant, &arguments, &mut measured)?;
             }
         }
+        measure_events(&programs, &plan, &mut measured)?;
     }
     // Memory is the same each time.
     eprintln!("\nxtask: idle connections");
@@ -118,7 +121,7 @@ fn build(root: &Path) -> Result<Programs> {
     let target =
         std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |dir| root.join(dir));
     run(cargo(root).args(["build", "--release", "--package=hublet", "--target-dir"]).arg(&target))?;
-    for peer in ["bench/peers/tungstenite", "bench/peers/hyper-jwt"] {
+    for peer in ["bench/peers/tungstenite", "bench/peers/hyper-jwt", "bench/peers/hyper-echo"] {
         let peer = root.join(peer);
         run(cargo(&peer).args(["build", "--release", "--locked", "--target-dir"]).arg(&target))?;
     }
@@ -127,8 +130,23 @@ fn build(root: &Path) -> Result<Programs> {
         hublet: target.join("release/hublet"),
         tungstenite: target.join("release/hublet-bench-peer-tungstenite"),
         hyper_jwt: target.join("release/hublet-bench-peer-hyper-jwt"),
+        hyper_echo: target.join("release/hublet-bench-peer-hyper-echo"),
         node: root.join("bench/peers/node-ws/server.mjs"),
     })
+}
+
+/// Events through the service to an event handler, and the same requests sent to the handler directly. The handler
+/// shares the core of the load generator both times, so that only the service is in between.
+fn measure_events(programs: &Programs, plan: &Plan, measured: &mut Vec<Measured>) -> Result<()> {
+    for connections in EVENTS {
+        let server = programs.start(Kind::HubletWithHandler)?;
+        let direct = format!("--direct={}", server.handler_url());
+        let arguments = [&["events", connections, &direct][..], plan.timing].concat();
+        measure(programs, &server, report::HYPER_ECHO, &arguments, measured)?;
+        let arguments = [&["events", connections][..], plan.timing].concat();
+        measure(programs, &server, report::HUBLET, &arguments, measured)?;
+    }
+    Ok(())
 }
 
 /// Runs the load generator on the core that the server does not have.

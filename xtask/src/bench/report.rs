@@ -9,6 +9,7 @@ pub(super) const HUBLET_JSON: &str = "hublet, JSON clients";
 pub(super) const NODE: &str = "Node.js ws";
 pub(super) const TUNGSTENITE: &str = "tokio-tungstenite";
 pub(super) const HYPER_JWT: &str = "hyper, checking tokens";
+pub(super) const HYPER_ECHO: &str = "the event handler alone";
 
 /// The order of rows in all tables.
 const ORDER: [&str; 4] = [HUBLET, HUBLET_JSON, TUNGSTENITE, NODE];
@@ -25,6 +26,7 @@ pub(super) fn markdown(measured: &[Measured], machine: &[String]) -> String {
     text += &connect(measured);
     text += &alone(measured);
     text += &rest(measured);
+    text += &events(measured);
     text
 }
 
@@ -207,6 +209,38 @@ fn rest(measured: &[Measured]) -> String {
             busy(&of("server_busy_percent"), &of("load_busy_percent")),
             spread(&ratio, fine),
         );
+    }
+    text
+}
+
+/// Events that an event handler answers, beside the same requests sent to it directly.
+fn events(measured: &[Measured]) -> String {
+    let mut text = String::from(
+        "\n## Events of simple clients, answered by an event handler\n\n\
+         The handler shares a core with the load generator, with the service in between and without it. The last column \
+         is the median of the ratios of events per second within each round.\n\n\
+         | way | clients | events/s | µs of the service's CPU each | latency p50 | p99 | busy | of direct |\n\
+         | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n",
+    );
+    for connections in ["1", "64"] {
+        let rate = |variant| {
+            series(measured, variant, &[("mode", "events"), ("connections", connections)], "events_per_s")
+        };
+        for variant in [HYPER_ECHO, HUBLET] {
+            let of =
+                |name| series(measured, variant, &[("mode", "events"), ("connections", connections)], name);
+            let cost = if variant == HUBLET { of("cpu_us_per_event") } else { Vec::new() };
+            let _ = writeln!(
+                text,
+                "| {variant} | {connections} | {} | {} | {} | {} | {} | {} |",
+                spread(&of("events_per_s"), short),
+                spread(&cost, fine),
+                spread(&of("p50_us"), time),
+                spread(&of("p99_us"), time),
+                busy(&of("server_busy_percent"), &of("load_busy_percent")),
+                spread(&paired(&rate(variant), &rate(HYPER_ECHO)), fine),
+            );
+        }
     }
     text
 }

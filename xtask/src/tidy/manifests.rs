@@ -41,7 +41,8 @@ const RULES: &[Rule] = &[
 const INNER_DEV: &[&str] = &["proptest", "serde_json"];
 
 /// Workspaces beside the main one: they may use what the project itself does not take.
-const OWN_WORKSPACES: &[&str] = &["fuzz", "bench/peers/hyper-jwt", "bench/peers/tungstenite"];
+const OWN_WORKSPACES: &[&str] =
+    &["fuzz", "bench/peers/hyper-echo", "bench/peers/hyper-jwt", "bench/peers/tungstenite"];
 
 /// Not taken, directly or through others; deny.toml says why.
 const BANNED: &[&str] = &["native-tls", "openssl", "openssl-sys", "rsa", "serde_yaml"];

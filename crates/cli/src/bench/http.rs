@@ -14,6 +14,24 @@ pub(super) fn post_text(url: &str, host: &str, token: &str, body: &str) -> Resul
     .into_bytes())
 }
 
+/// The request that an event handler gets for a simple client's text.
+pub(super) fn event(url: &str, host: &str, hub: &str, body: &str) -> Result<Vec<u8>> {
+    const ID: &str = "AAAAAAAAAAAAAAAAAAAAAA00000000000001";
+    const DIGEST: &str = "c41b7fc2393f26ec5d5909cb570af61689395c9dc2472fdd58bf731769f40715";
+    let (_, behind_scheme) = url.split_once("://").context("the address of the event handler is no URL")?;
+    let path = behind_scheme.find('/').and_then(|at| behind_scheme.get(at..)).unwrap_or("/");
+    Ok(format!(
+        "POST {path} HTTP/1.1\r\nHost: {host}\r\nce-specversion: 1.0\r\nce-awpsversion: 1.0\r\n\
+         ce-type: azure.webpubsub.user.message\r\nce-source: /hubs/{hub}/client/{ID}\r\n\
+         ce-time: 2026-01-01T00:00:00Z\r\nce-connectionId: {ID}\r\nce-hub: {hub}\r\nce-eventName: message\r\n\
+         WebHook-Request-Origin: localhost\r\nce-signature: sha256={DIGEST}\r\nce-id: 2\r\n\
+         x-ms-client-request-id: 6f1c0a52-7f39-4c7e-9f5e-2b8c2f4f0e11\r\n\
+         Content-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .into_bytes())
+}
+
 /// The answers on one connection.
 #[derive(Debug, Default)]
 pub(super) struct Answers {
@@ -21,8 +39,8 @@ pub(super) struct Answers {
 }
 
 impl Answers {
-    /// Adds what was read, and tells whether an answer is complete. Any other than *202 Accepted* is an error.
-    pub(super) fn accepted(&mut self, bytes: &[u8]) -> Result<bool> {
+    /// Adds what was read, and tells whether an answer is complete. One with another status is an error.
+    pub(super) fn complete(&mut self, bytes: &[u8], status: u16) -> Result<bool> {
         self.received.extend_from_slice(bytes);
         let Some(end) = self.received.windows(4).position(|window| window == b"\r\n\r\n") else {
             return Ok(false);
@@ -32,8 +50,8 @@ impl Answers {
         if self.received.len() < total {
             return Ok(false);
         }
-        if !head.starts_with("HTTP/1.1 202 ") {
-            bail!("the service refused a request: {}", String::from_utf8_lossy(&self.received));
+        if !head.starts_with(&format!("HTTP/1.1 {status} ")) {
+            bail!("the server refused a request: {}", String::from_utf8_lossy(&self.received));
         }
         self.received.drain(..total);
         Ok(true)
@@ -68,20 +86,22 @@ mod tests {
     #[test]
     fn answers_in_pieces() {
         let mut answers = Answers::default();
-        assert!(!answers.accepted(b"HTTP/1.1 202 Accepted\r\ncontent-length: 2\r\n").unwrap());
-        assert!(!answers.accepted(b"\r\na").unwrap());
-        assert!(answers.accepted(b"b").unwrap());
-        assert!(answers.accepted(b"HTTP/1.1 202 Accepted\r\n\r\n").unwrap());
-        assert!(!answers.accepted(b"").unwrap());
+        assert!(!answers.complete(b"HTTP/1.1 202 Accepted\r\ncontent-length: 2\r\n", 202).unwrap());
+        assert!(!answers.complete(b"\r\na", 202).unwrap());
+        assert!(answers.complete(b"b", 202).unwrap());
+        assert!(answers.complete(b"HTTP/1.1 202 Accepted\r\n\r\n", 202).unwrap());
+        assert!(!answers.complete(b"", 202).unwrap());
     }
 
     #[test]
     fn a_refusal_is_shown() {
         let answer = b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\nno";
-        let error = Answers::default().accepted(answer).unwrap_err().to_string();
+        let error = Answers::default().complete(answer, 202).unwrap_err().to_string();
         assert!(error.contains("401 Unauthorized") && error.ends_with("no"), "{error}");
         assert!(
-            Answers::default().accepted(b"HTTP/1.1 202 A\r\nTransfer-Encoding: chunked\r\n\r\n").is_err()
+            Answers::default()
+                .complete(b"HTTP/1.1 202 A\r\nTransfer-Encoding: chunked\r\n\r\n", 202)
+                .is_err()
         );
     }
 }

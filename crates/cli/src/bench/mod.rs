@@ -5,6 +5,7 @@
 
 mod client;
 mod connect;
+mod events;
 mod fanout;
 mod histogram;
 mod http;
@@ -43,6 +44,8 @@ enum Mode {
     Connect(connect::Args),
     /// REST requests per second
     Rest(rest::Args),
+    /// Events per second that an event handler answers
+    Events(events::Args),
 }
 
 /// Measures.
@@ -53,6 +56,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
         Mode::Pairs(args) => pairs::run(&args),
         Mode::Connect(args) => connect::run(&args),
         Mode::Rest(args) => rest::run(&args),
+        Mode::Events(args) => events::run(&args),
     }
 }
 
@@ -80,6 +84,8 @@ mod tests {
             ("bench connect --concurrency 4 --url ws://localhost/", true),
             ("bench rest --connections 1", true),
             ("bench rest --target group", true),
+            ("bench events --connections 8 --direct http://127.0.0.1:1/e", true),
+            ("bench events --payload 1", false),
             ("bench rest --target hub", false),
             ("bench", false),
             ("bench fanout --windows 0", false),

@@ -231,6 +231,6 @@ impl Caller {
     /// Reads, and tells whether the request under way is answered.
     fn answered(&mut self, scratch: &mut [u8]) -> Result<bool> {
         let count = self.socket.read(scratch)?;
-        self.answers.accepted(scratch.get(..count).unwrap_or_default())
+        self.answers.complete(scratch.get(..count).unwrap_or_default(), 202)
     }
 }

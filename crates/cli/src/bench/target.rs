@@ -139,15 +139,24 @@ pub(super) struct Place {
 
 impl Place {
     fn of(url: &str) -> Result<Self> {
-        let (host, path) = split(url)?;
+        Self::behind("ws://", url)
+    }
+
+    /// A web server's.
+    pub(super) fn of_http(url: &str) -> Result<Self> {
+        Self::behind("http://", url)
+    }
+
+    fn behind(scheme: &str, url: &str) -> Result<Self> {
+        let (host, path) = split(scheme, url)?;
         let address = reachable(&with_port(host))?;
         Ok(Self { address, host: host.to_owned(), path: path.to_owned() })
     }
 }
 
 /// Host with port, and path.
-fn split(url: &str) -> Result<(&str, &str)> {
-    let rest = url.strip_prefix("ws://").context(
+fn split<'a>(scheme: &str, url: &'a str) -> Result<(&'a str, &'a str)> {
+    let rest = url.strip_prefix(scheme).context(
         "only ws:// and http:// can be measured: with TLS the load generator would be measured as well",
     )?;
     let at = rest.find('/').unwrap_or(rest.len());
@@ -182,6 +191,7 @@ mod tests {
 
     #[test]
     fn urls() {
+        let split = |url| split("ws://", url);
         assert_eq!(split("ws://localhost:8080/client/hubs/a").unwrap(), ("localhost:8080", "/client/hubs/a"));
         assert_eq!(split("ws://h").unwrap(), ("h", "/"));
         assert!(split("wss://h/").is_err());
