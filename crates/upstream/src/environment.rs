@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::networks::Networks;
+
 /// What the service gives to every request upstream, and what it allows.
 #[derive(Debug, Clone, Default)]
 pub struct Environment {
@@ -14,8 +16,8 @@ pub struct Environment {
     pub signing_keys: SigningKeys,
     /// Where bearer tokens come from; `None`: there are none.
     pub identity: Option<Identity>,
-    /// Networks that handlers may be in although they are private, as `10.0.0.0/8`, or `private`, `loopback`, `link-local`.
-    pub allowed_networks: Vec<String>,
+    /// Networks that handlers may be in although they are not public.
+    pub allowed_networks: Networks,
     /// A file with certificates in PEM to trust besides the system's.
     pub extra_roots: Option<PathBuf>,
 }

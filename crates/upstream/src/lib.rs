@@ -5,6 +5,7 @@
 
 pub mod courier;
 pub mod environment;
+pub mod networks;
 pub mod node;
 pub mod pattern;
 pub mod presence;
@@ -14,4 +15,5 @@ pub mod template;
 
 pub use courier::{Admission, Courier};
 pub use environment::{Environment, Identity, SigningKeys};
+pub use networks::Networks;
 pub use node::Upstream;
