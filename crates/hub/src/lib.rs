@@ -34,7 +34,7 @@ pub use conn::{Accept, Protocol, Slot};
 pub use directory::{Directory, ShardSet};
 pub use event::{ClientEvent, ClientInfo, EventKind, Verdict};
 pub use limits::Limits;
-pub use permission::{Permission, Permissions};
+pub use permission::{Pattern as GroupPattern, Permission, Permissions};
 pub use publish::Publish;
 pub use shard::{AfterFlush, Effect, Shard};
 pub use target::Target;

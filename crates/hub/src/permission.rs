@@ -7,7 +7,7 @@ mod tests;
 use hublet_wire::client::GroupAction;
 use hublet_wire::name;
 
-use pattern::Pattern;
+pub use pattern::Pattern;
 
 /// Pattern roles that are honoured for each of join/leave and send (client-protocols.md §7.2).
 const PATTERNS_MAX: usize = 10;

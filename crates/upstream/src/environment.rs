@@ -20,6 +20,33 @@ pub struct Environment {
     pub allowed_networks: Networks,
     /// A file with certificates in PEM to trust besides the system's.
     pub extra_roots: Option<PathBuf>,
+    /// What URL templates refer to.
+    pub secrets: Secrets,
+}
+
+/// Secrets by the address that they have in a key vault; never shown.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Secrets(Vec<(String, String)>);
+
+impl Secrets {
+    /// The secret with this address. Neither letter case nor a slash at the end matters, as in the cloud's vaults.
+    pub fn get(&self, uri: &str) -> Option<&str> {
+        let bare = |uri: &str| uri.trim().trim_end_matches('/').to_ascii_lowercase();
+        let uri = bare(uri);
+        self.0.iter().find(|(known, _)| bare(known) == uri).map(|(_, secret)| secret.as_str())
+    }
+}
+
+impl FromIterator<(String, String)> for Secrets {
+    fn from_iter<T: IntoIterator<Item = (String, String)>>(secrets: T) -> Self {
+        Self(secrets.into_iter().collect())
+    }
+}
+
+impl std::fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Secrets({})", self.0.len())
+    }
 }
 
 /// The texts of access keys; never shown.

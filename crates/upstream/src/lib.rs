@@ -5,6 +5,7 @@
 
 pub mod courier;
 pub mod environment;
+pub mod nearest;
 pub mod networks;
 pub mod node;
 pub mod pattern;
@@ -14,6 +15,6 @@ pub mod settings;
 pub mod template;
 
 pub use courier::{Admission, Courier};
-pub use environment::{Environment, Identity, SigningKeys};
+pub use environment::{Environment, Identity, Secrets, SigningKeys};
 pub use networks::Networks;
 pub use node::Upstream;

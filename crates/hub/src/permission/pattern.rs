@@ -7,7 +7,7 @@ const STARS_MAX: usize = 5;
 
 /// A pattern that was checked and split into tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Pattern(Box<[Token]>);
+pub struct Pattern(Box<[Token]>);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Token {
@@ -23,7 +23,7 @@ enum Token {
 
 impl Pattern {
     /// `None` when the pattern is empty, too long, has too many stars, or a `\` that escapes nothing.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub fn parse(text: &str) -> Option<Self> {
         if text.is_empty()
             || (text.len() > PATTERN_UNITS_MAX && text.encode_utf16().count() > PATTERN_UNITS_MAX)
         {
@@ -51,7 +51,7 @@ impl Pattern {
     }
 
     /// Whether the whole of `group` matches, in at most pattern length times group length steps.
-    pub(super) fn matches(&self, group: &str) -> bool {
+    pub fn matches(&self, group: &str) -> bool {
         // What stands before the first wildcard decides most cases.
         let mut rest = group.chars();
         let prefix = self.0.iter().take_while(|token| matches!(token, Token::Char(_))).count();
