@@ -3,6 +3,7 @@
 //! Nothing here sees a client's socket. Events come as [`hublet_hub::ClientEvent`]; answers go back as
 //! [`hublet_hub::Verdict`].
 
+pub mod attributes;
 pub mod courier;
 pub mod environment;
 pub mod nearest;
@@ -10,8 +11,11 @@ pub mod networks;
 pub mod node;
 pub mod pattern;
 pub mod presence;
+pub mod request;
+mod route;
 pub mod rules;
 pub mod settings;
+pub mod signature;
 pub mod template;
 
 pub use courier::{Admission, Courier};

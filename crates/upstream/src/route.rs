@@ -1,0 +1,48 @@
+//! Which handler and which listeners an event is for (event-handlers.md §1.1, §1.2, §8).
+
+use std::sync::Arc;
+
+use hublet_hub::EventKind;
+
+use crate::rules::{Handler, HubRules, Listener};
+
+impl HubRules {
+    /// The handler of an event: the first that wants it.
+    pub fn handler_for(&self, kind: &EventKind) -> Option<&Arc<Handler>> {
+        self.handlers.iter().find(|handler| handler.wants(kind))
+    }
+
+    /// The listeners of an event: all that want it.
+    pub fn listeners_for<'a>(&'a self, kind: &'a EventKind) -> impl Iterator<Item = &'a Arc<Listener>> + 'a {
+        self.listeners.iter().filter(|listener| listener.wants(kind))
+    }
+}
+
+impl Handler {
+    /// Whether its settings name the event. What a user event is called does not make it a system event.
+    fn wants(&self, kind: &EventKind) -> bool {
+        match kind {
+            EventKind::Connect(_) => self.system_events.connect,
+            EventKind::Connected => self.system_events.connected,
+            EventKind::Disconnected { .. } => self.system_events.disconnected,
+            EventKind::User { name, .. } => self.user_events.matches(name),
+            EventKind::GroupJoined(group) => self.presence.matches_joined(group),
+            EventKind::GroupLeft(group) => self.presence.matches_left(group),
+        }
+    }
+}
+
+impl Listener {
+    fn wants(&self, kind: &EventKind) -> bool {
+        match kind {
+            // A listener cannot answer, and group events have no form for it.
+            EventKind::Connect(_) | EventKind::GroupJoined(_) | EventKind::GroupLeft(_) => false,
+            EventKind::Connected => self.system_events.connected,
+            EventKind::Disconnected { .. } => self.system_events.disconnected,
+            EventKind::User { name, .. } => self.user_events.matches(name),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
