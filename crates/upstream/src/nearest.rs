@@ -1,11 +1,18 @@
 //! What somebody may have meant who misspelt a name.
 
-/// The known name nearest to one that is not known, if it is near.
+/// The known name nearest to one that is not known, if it is near. Letter case counts last.
 pub fn name<'a>(unknown: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let unknown = unknown.to_lowercase();
-    let distance = |name: &str| strsim::damerau_levenshtein(&unknown, &name.to_lowercase());
-    let (distance, name) = known.into_iter().map(|name| (distance(name), name)).min()?;
+    let distance = |name: &str| strsim::damerau_levenshtein(&unknown.to_lowercase(), &name.to_lowercase());
+    let cased = |name: &str| strsim::damerau_levenshtein(unknown, name);
+    let (distance, _, name) = known.into_iter().map(|name| (distance(name), cased(name), name)).min()?;
     (distance <= 1 + unknown.chars().count() / 3).then_some(name)
+}
+
+/// The known name nearest to the unknown one in a message such as "unknown field `x`, expected one of `a`, `b`".
+pub fn in_message(message: &str) -> Option<&str> {
+    let (subject, known) = message.split_once(", expected ")?;
+    let unknown = subject.strip_prefix("unknown ")?.split('`').nth(1)?;
+    name(unknown, known.split('`').skip(1).step_by(2))
 }
 
 #[cfg(test)]
@@ -20,5 +27,13 @@ mod tests {
         assert_eq!(name("x", known), None);
         assert_eq!(name("message", known), None);
         assert_eq!(name("a", []), None);
+    }
+
+    #[test]
+    fn names_in_messages() {
+        assert_eq!(in_message("unknown field `lisen`, expected one of `data`, `listen`"), Some("listen"));
+        assert_eq!(in_message("unknown variant `alow`, expected `allow` or `deny`"), Some("allow"));
+        assert_eq!(in_message("unknown field `xyz`, expected one of `data`, `listen`"), None);
+        assert_eq!(in_message("invalid type: integer `1`, expected a string"), None);
     }
 }

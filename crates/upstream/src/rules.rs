@@ -1,5 +1,12 @@
 //! The settings of a hub as they are meant: checked, complete and quick to match.
 
+mod compile;
+mod error;
+mod listener;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +16,9 @@ use crate::pattern::EventPattern;
 use crate::presence::Presence;
 use crate::settings::HubSettings;
 use crate::template::UrlTemplate;
+
+pub use error::SettingsError;
+pub use listener::LISTENERS_MAX;
 
 /// Checked settings of one hub.
 #[derive(Debug)]
@@ -91,12 +101,12 @@ pub struct Listener {
     pub endpoint: ListenerEndpoint,
 }
 
-/// Where a listener is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Where a listener is. Its `Debug` shows no secrets.
+#[derive(Clone, PartialEq, Eq)]
 pub enum ListenerEndpoint {
     /// Azure Event Hubs, or something that speaks AMQP 1.0 like it.
     EventHub {
-        /// Host name of the namespace.
+        /// Host name of the namespace; with a connection string that of its endpoint, with a port if it has one.
         namespace: String,
         /// Name of the event hub.
         event_hub: String,
@@ -115,4 +125,20 @@ pub enum ListenerEndpoint {
         /// Path of the file.
         path: std::path::PathBuf,
     },
+}
+
+impl fmt::Debug for ListenerEndpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::EventHub { namespace, event_hub, .. } => f
+                .debug_struct("EventHub")
+                .field("namespace", namespace)
+                .field("event_hub", event_hub)
+                .finish_non_exhaustive(),
+            Self::Nats { subject, .. } => {
+                f.debug_struct("Nats").field("subject", subject).finish_non_exhaustive()
+            }
+            Self::File { path } => f.debug_struct("File").field("path", path).finish(),
+        }
+    }
 }

@@ -1,6 +1,9 @@
 //! The settings of a hub as they are written, in TOML or JSON, with the property names of the cloud service's resource
 //! model (event-handlers.md §1.1). What they mean is in [`crate::rules`].
 
+mod json;
+mod secrets;
+
 use serde::{Deserialize, Serialize};
 
 /// `[hubs.NAME]`, or the body of the hub's resource.
@@ -37,7 +40,7 @@ pub enum Policy {
 }
 
 /// One of `eventHandlers`. The properties after `groupPresenceEvents` are ours.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
 pub struct EventHandlerSettings {
     /// URL with `{hub}` and `{event}`, or `builtin:echo`.
@@ -63,6 +66,18 @@ pub struct EventHandlerSettings {
     /// Requests to this handler at a time, on each thread; default: 256.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_concurrency: Option<u32>,
+}
+
+/// Without the URL, whose query may hold a secret.
+impl std::fmt::Debug for EventHandlerSettings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EventHandlerSettings")
+            .field("user_event_pattern", &self.user_event_pattern)
+            .field("system_events", &self.system_events)
+            .field("auth", &self.auth)
+            .field("group_presence_events", &self.group_presence_events)
+            .finish_non_exhaustive()
+    }
 }
 
 /// `auth` of a handler.
