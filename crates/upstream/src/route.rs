@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use hublet_hub::EventKind;
+use hublet_hub::{EventKind, HubPolicy};
 
+use crate::pattern::EventPattern;
 use crate::rules::{Handler, HubRules, Listener};
 
 impl HubRules {
@@ -15,6 +16,22 @@ impl HubRules {
     /// The listeners of an event: all that want it.
     pub fn listeners_for<'a>(&'a self, kind: &'a EventKind) -> impl Iterator<Item = &'a Arc<Listener>> + 'a {
         self.listeners.iter().filter(|listener| listener.wants(kind))
+    }
+
+    /// What the settings mean for the shards.
+    pub fn policy(&self) -> HubPolicy {
+        let system = || {
+            let of_handlers = self.handlers.iter().map(|handler| handler.system_events);
+            of_handlers.chain(self.listeners.iter().map(|listener| listener.system_events))
+        };
+        let patterns = self.handlers.iter().map(|handler| &handler.user_events);
+        let patterns = patterns.chain(self.listeners.iter().map(|listener| &listener.user_events));
+        HubPolicy {
+            keep_alive_interval_s: self.keep_alive_interval_s,
+            wants_lifecycle: system().any(|events| events.connected || events.disconnected),
+            wants_presence: !self.handlers.iter().all(|handler| handler.presence.is_none()),
+            wants_user_events: patterns.into_iter().any(|pattern| *pattern != EventPattern::None),
+        }
     }
 }
 
