@@ -13,6 +13,7 @@ mod failure;
 mod generate;
 mod group;
 mod health;
+mod hub;
 mod output;
 mod permission;
 mod send;
@@ -68,6 +69,8 @@ enum Command {
     Connection(connection::Args),
     /// Let connections send to groups, join and leave them, or forbid it
     Permission(permission::Args),
+    /// Manage the settings of hubs: event handlers and listeners
+    Hub(hub::Args),
     /// Say whether the service is ready
     Health(health::Args),
     /// Measure a service under load
@@ -92,6 +95,7 @@ fn main() -> ExitCode {
         Command::User(args) => user::run(&args),
         Command::Connection(args) => connection::run(&args),
         Command::Permission(args) => permission::run(&args),
+        Command::Hub(args) => hub::run(&args),
         Command::Health(args) => health::run(&args),
         #[cfg(target_os = "linux")]
         Command::Bench(args) => bench::run(args),
@@ -163,6 +167,17 @@ mod tests {
             "hublet send all - --hub chat --type json --exclude a --exclude b",
             "hublet send user u --file f --type binary --hub chat --json",
             "hublet send connection c hello --hub chat --ca-file f --connection-string s",
+            "hublet hub list --json",
+            "hublet hub --json show chat",
+            "hublet hub set chat --file -",
+            "hublet hub set chat --event-handler url-template=u system-event=connect --event-handler url-template=v",
+            "hublet hub set chat --event-listener file=f --allow-anonymous false --keepalive-interval 120 --replace",
+            "hublet hub update --allow-anonymous true chat",
+            "hublet hub delete chat",
+            "hublet hub test chat --connection-string s",
+            "hublet hub exchanges chat",
+            "hublet hub replay chat 7",
+            "hublet hub set --help",
             "hublet health --timeout 2s",
             "hublet health --endpoint http://h",
             "hublet completions bash",
@@ -203,6 +218,15 @@ mod tests {
             ("hublet connection close c --exclude d", ErrorKind::ArgumentConflict),
             ("hublet permission grant send c room", ErrorKind::InvalidValue),
             ("hublet permission check sendToGroup c", ErrorKind::MissingRequiredArgument),
+            ("hublet hub", ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand),
+            ("hublet hub show 1", ErrorKind::ValueValidation),
+            ("hublet hub set chat", ErrorKind::MissingRequiredArgument),
+            ("hublet hub set chat --replace", ErrorKind::MissingRequiredArgument),
+            ("hublet hub set chat --file f --allow-anonymous true", ErrorKind::ArgumentConflict),
+            ("hublet hub set chat --file f --event-handler a=b", ErrorKind::ArgumentConflict),
+            ("hublet hub set chat --keepalive-interval 121", ErrorKind::ValueValidation),
+            ("hublet hub set --event-handler url-template=u chat", ErrorKind::ValueValidation),
+            ("hublet hub replay chat", ErrorKind::MissingRequiredArgument),
             ("hublet health --timeout 0s", ErrorKind::ValueValidation),
             ("hublet completions cmd", ErrorKind::InvalidValue),
         ] {

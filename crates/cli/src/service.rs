@@ -56,6 +56,16 @@ impl ServiceArgs {
         }
     }
 
+    /// Performs calls to the REST API of a hub.
+    pub(crate) fn call<T>(
+        &self,
+        hub: &str,
+        calls: impl AsyncFnOnce(&mut rest::Client) -> Result<T, Error>,
+    ) -> anyhow::Result<T> {
+        let mut client = rest::Client::new(self.connection_string()?, hub, self.tls());
+        block_on(async { Ok(calls(&mut client).await?) })
+    }
+
     /// Whom to trust.
     pub(crate) fn tls(&self) -> Tls {
         match &self.ca_file {
@@ -109,9 +119,7 @@ impl HubServiceArgs {
         &self,
         calls: impl AsyncFnOnce(&mut rest::Client) -> Result<T, Error>,
     ) -> anyhow::Result<T> {
-        let mut client =
-            rest::Client::new(self.service.connection_string()?, self.hub()?, self.service.tls());
-        block_on(async { Ok(calls(&mut client).await?) })
+        self.service.call(self.hub()?, calls)
     }
 
     /// Tells what was done, as one sentence or as a JSON object to which the hub is added.

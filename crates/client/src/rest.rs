@@ -4,6 +4,7 @@
 //! ([`Error::Connect`] and the like) or refuses the request ([`Error::Rest`]); the methods tell what they add to that.
 
 mod groups;
+mod hubs;
 mod permissions;
 mod send;
 mod token;
@@ -12,6 +13,7 @@ mod transport;
 use hyper::Method;
 
 pub use groups::{GroupConnection, GroupConnections, Member};
+pub use hubs::{HandlerTest, Hub, HubTest, TestStep};
 pub use permissions::Permission;
 pub use send::SendOptions;
 pub use token::{ClientType, TokenOptions};

@@ -272,3 +272,57 @@ async fn a_connection_that_ended_while_idle_is_replaced() {
     let requests = requests.lock().unwrap();
     assert!(requests[0].starts_with('0') && requests[1].starts_with('1'), "{requests:?}");
 }
+
+#[tokio::test]
+async fn settings_of_hubs() {
+    let missing = "HTTP/1.1 404 Not Found\r\nx-ms-error-code: Error.X\r\nContent-Length: 0\r\n\r\n";
+    let unknown = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
+    let test =
+        r#"{"handlers":[{"urlTemplate":"http://h","ok":false,"steps":[{"name":"validation","ok":false}]}]}"#;
+    let (mut client, requests) = serve(vec![vec![
+        answer(r#"{"value":[{"name":"chat","source":"file"}]}"#),
+        answer(r#"{"a":1}"#),
+        missing,
+        unknown,
+        answer(r#"{"a":2}"#),
+        "HTTP/1.1 204 No Content\r\n\r\n",
+        answer(test),
+        answer(r#"{"value":[]}"#),
+        answer("{}"),
+        answer("oops"),
+    ]])
+    .await;
+    let hub = Hub { name: "chat".to_owned(), source: "file".to_owned() };
+    assert_eq!(client.hubs().await.unwrap(), [hub]);
+    let settings = |number: u32| serde_json::json!({ "a": number });
+    assert_eq!(client.hub_settings().await.unwrap(), Some(settings(1)));
+    assert_eq!(client.hub_settings().await.unwrap(), None);
+    assert!(client.hub_settings().await.is_err(), "something that knows of no settings");
+    assert_eq!(client.set_hub_settings(&settings(1)).await.unwrap(), settings(2));
+    client.delete_hub_settings().await.unwrap();
+    let handlers = client.test_hub().await.unwrap().handlers;
+    assert_eq!((handlers[0].url_template.as_str(), handlers[0].steps[0].ok), ("http://h", false));
+    client.hub_exchanges().await.unwrap();
+    client.replay("a/b").await.unwrap();
+    assert!(matches!(client.hub_settings().await, Err(Error::Message(_))));
+
+    let requests = requests.lock().unwrap();
+    let hub = "/api/ext/hubs/chat%5B1%5D";
+    let expected = [
+        "GET /api/ext/hubs".to_owned(),
+        format!("GET {hub}"),
+        format!("GET {hub}"),
+        format!("GET {hub}"),
+        format!("PUT {hub}"),
+        format!("DELETE {hub}"),
+        format!("POST {hub}/:test"),
+        format!("GET {hub}/exchanges"),
+        format!("POST {hub}/exchanges/a%2Fb/:replay"),
+        format!("GET {hub}"),
+    ];
+    assert!(requests.iter().map(|request| line(request)).eq(expected.iter().map(|line| format!("0 {line}"))));
+    assert_eq!(
+        (header(&requests[4], "content-type"), body(&requests[4])),
+        ("application/json", r#"{"a":1}"#)
+    );
+}

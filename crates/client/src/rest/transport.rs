@@ -51,8 +51,29 @@ impl Client {
         succeeded(answer).await
     }
 
+    /// A request without a body, whose answer may take longer than others.
+    pub(super) async fn perform_patiently(
+        &mut self,
+        method: Method,
+        url: &str,
+        patience: Duration,
+    ) -> Result<Bytes, Error> {
+        let answer = self.call_within(patience, method, url, None).await?;
+        succeeded(answer).await
+    }
+
     pub(super) async fn call(
         &mut self,
+        method: Method,
+        url: &str,
+        content: Option<Content>,
+    ) -> Result<Answer, Error> {
+        self.call_within(TIMEOUT, method, url, content).await
+    }
+
+    async fn call_within(
+        &mut self,
+        patience: Duration,
         method: Method,
         url: &str,
         content: Option<Content>,
@@ -80,7 +101,7 @@ impl Client {
                 }
             }
         };
-        match timeout(TIMEOUT, exchange).await {
+        match timeout(patience, exchange).await {
             Ok(answer) => answer,
             Err(_) => Err(Error::Timeout(address.authority)),
         }
