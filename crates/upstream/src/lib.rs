@@ -4,6 +4,7 @@
 //! [`hublet_hub::Verdict`].
 
 pub mod attributes;
+pub mod cookies;
 pub mod courier;
 pub mod environment;
 pub mod nearest;
