@@ -2,8 +2,12 @@
 
 use std::path::Path;
 
+#[path = "../../../fuzz/fuzz_targets/checks/connect_body.rs"]
+mod connect_body;
 #[path = "../../../fuzz/fuzz_targets/checks/frame_decoder.rs"]
 mod frame_decoder;
+#[path = "../../../fuzz/fuzz_targets/checks/handler_answer.rs"]
+mod handler_answer;
 #[path = "../../../fuzz/fuzz_targets/checks/json_message.rs"]
 mod json_message;
 #[path = "../../../fuzz/fuzz_targets/checks/key_set.rs"]
@@ -30,8 +34,18 @@ fn run(target: &str, check: fn(&[u8])) {
 }
 
 #[test]
+fn connect_body_corpus() {
+    run("connect_body", connect_body::check);
+}
+
+#[test]
 fn frame_decoder_corpus() {
     run("frame_decoder", frame_decoder::check);
+}
+
+#[test]
+fn handler_answer_corpus() {
+    run("handler_answer", handler_answer::check);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::header::METADATA_PREFIX;
 use crate::client::metadata::{InvalidMetadata, MetadataBuilder};
-use crate::client::{Metadata, Payload, json};
+use crate::client::{Metadata, Payload, any, json};
 use crate::{members, name};
 
 /// How much of a content type that is not understood is shown, in bytes.
@@ -69,6 +69,12 @@ pub enum InvalidAnswer {
          JSON, or text/plain."
     )]
     ReplyJson,
+    /// A protobuf message other than `Any`.
+    #[error(
+        "The answer has the content type application/x-protobuf, but its body is no google.protobuf.Any. Put the message \
+         into one, or send application/octet-stream."
+    )]
+    ReplyProtobuf,
     /// Metadata that a client's message cannot have.
     #[error("The answer has `x-webpubsub-metadata-` headers that cannot be passed on. {0}")]
     ReplyMetadata(#[from] InvalidMetadata),
@@ -153,7 +159,7 @@ fn payload(content_type: &[u8], body: Bytes) -> Result<Payload, InvalidAnswer> {
             _ => Err(InvalidAnswer::ReplyJson),
         }
     } else if is("application/x-protobuf") {
-        Ok(Payload::Protobuf(body))
+        if any::is_any(&body) { Ok(Payload::Protobuf(body)) } else { Err(InvalidAnswer::ReplyProtobuf) }
     } else {
         let shown = &content_type[..content_type.len().min(SHOWN_BYTES_MAX)];
         Err(InvalidAnswer::ReplyType(String::from_utf8_lossy(shown).into_owned()))
@@ -288,12 +294,21 @@ mod tests {
             (Some(" Text/Plain ;charset=\"utf-16\";x"), Payload::Text),
             (Some("application/json"), Payload::Json),
             (Some("APPLICATION/JSON;charset=utf-8"), Payload::Json),
-            (Some("application/x-protobuf"), Payload::Protobuf),
         ] {
             let body = Bytes::from_static(br#"{"a": 1}"#);
             let read = reply(content_type.map(str::as_bytes), [], body.clone());
             assert_eq!(read, Ok(Some((expected(body), Metadata::new()))), "{content_type:?}");
         }
+    }
+
+    #[test]
+    fn protobuf_is_an_any() {
+        let content_type = Some(&b"Application/X-Protobuf; x=y"[..]);
+        let any = Bytes::from_static(b"\x0a\x03a/b\x12\x02\x08\x01");
+        let read = reply(content_type, [], any.clone());
+        assert_eq!(read, Ok(Some((Payload::Protobuf(any), Metadata::new()))));
+        let other = reply(content_type, [], Bytes::from_static(b"\x0a\x03a"));
+        assert_eq!(other, Err(InvalidAnswer::ReplyProtobuf));
     }
 
     #[test]
