@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args as ClapArgs;
 use clap::builder::BoolishValueParser;
 use hublet_server::config::{
-    AuthSettings, Config, ConfigError, LimitSettings, RestSettings, Settings, TlsListenSettings,
+    AuthSettings, Config, ConfigError, ConfigFile, LimitSettings, RestSettings, Settings, TlsListenSettings,
 };
 
 use super::CONFIG_HINT;
@@ -110,15 +110,15 @@ impl Args {
             Some(file) => Some(file.clone()),
             None => Some(PathBuf::from(DEFAULT_FILE)).filter(|file| file.is_file()),
         };
-        let mut lower = match &file {
-            Some(file) => Settings::from_file(file).map_err(|error| wrong(&error))?,
-            None => Settings::default(),
-        };
+        let file = file.map(|file| ConfigFile::read(&file)).transpose().map_err(|error| wrong(&error))?;
+        let lower = file.as_ref().map(ConfigFile::settings).transpose().map_err(|error| wrong(&error))?;
+        let mut lower = lower.unwrap_or_default();
         if self.tls == Some(false) {
             lower.tls = None;
         }
         let keys = std::env::var(ACCESS_KEYS_VARIABLE).ok().filter(|keys| !keys.is_empty());
-        Config::new(&self.upper(keys.as_deref()).or(lower)).map_err(|error| wrong(&error))
+        let config = Config::new(&self.upper(keys.as_deref()).or(lower));
+        config.map_err(|error| wrong(&file.map_or_else(|| error.clone(), |file| file.locate(error.clone()))))
     }
 
     fn upper(&self, access_keys: Option<&str>) -> Settings {

@@ -5,10 +5,12 @@
 
 mod auth;
 mod endpoint;
+mod file;
+mod hubs;
 mod resolve;
 mod settings;
+mod upstream;
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
@@ -17,8 +19,13 @@ use std::time::Duration;
 pub use auth::{Auth, AuthSettings, Issuer, IssuerSettings, KeyLocation};
 pub(crate) use auth::{bare_audience, http_url};
 pub use endpoint::PublicEndpoint;
+pub use file::ConfigFile;
+pub use hubs::RulesByHub;
 pub(crate) use resolve::is_loopback_host;
-pub use settings::{HubSettings, LimitSettings, Policy, RestSettings, Settings, TlsListenSettings};
+pub use settings::{LimitSettings, RestSettings, Settings, TlsListenSettings};
+pub use upstream::{IdentitySettings, SecretSettings, UpstreamSettings};
+
+use hublet_upstream::Environment;
 
 use crate::keys::AccessKeys;
 use crate::tls::TlsSettings;
@@ -50,10 +57,14 @@ pub struct Config {
     pub auth: Auth,
     /// The REST API.
     pub rest: Rest,
-    /// Settings of hubs by lower-cased name; hubs that are not listed have the defaults.
-    pub hubs: HashMap<String, Hub>,
+    /// What the event handlers of all hubs share.
+    pub environment: Environment,
+    /// Hubs of the configuration file by lower-cased name; hubs that are not listed have the defaults.
+    pub hubs: RulesByHub,
     /// Limits.
     pub limits: Limits,
+    /// Parts of the settings, for [`Config::effective`].
+    shown: upstream::Shown,
 }
 
 /// Addresses with TLS.
@@ -103,13 +114,6 @@ pub enum AllowedOrigins {
     These(Vec<String>),
 }
 
-/// Settings of one hub.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Hub {
-    /// Clients may connect without a token.
-    pub anonymous: bool,
-}
-
 /// Limits that the operator may set; those that nobody needs to change stand beside the code that they bound.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
@@ -144,20 +148,21 @@ impl Default for Limits {
     }
 }
 
-impl Config {
-    /// Settings of a hub by lower-cased name.
-    pub fn hub(&self, name: &str) -> Hub {
-        self.hubs.get(name).copied().unwrap_or_default()
-    }
-}
-
 /// What is wrong with the configuration: a sentence that says what and one that says what to change.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct ConfigError(pub(crate) String);
+#[error("{text}")]
+pub struct ConfigError {
+    text: String,
+    /// The hub as it is written and the property that it is about, see [`ConfigFile::locate`].
+    in_hub: Option<(String, String)>,
+}
 
 impl ConfigError {
     pub(crate) fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
+        Self { text: text.into(), in_hub: None }
+    }
+
+    fn in_hub(hub: &str, property: &str, text: String) -> Self {
+        Self { text, in_hub: Some((hub.to_owned(), property.to_owned())) }
     }
 }

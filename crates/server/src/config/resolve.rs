@@ -1,17 +1,16 @@
 //! From what is written to what is meant: defaults, checks, and the keys.
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 use hublet_hub::directory::SHARDS_MAX;
-use hublet_wire::name;
 
-use super::settings::{LimitSettings, Policy, TlsListenSettings};
+use super::settings::{LimitSettings, TlsListenSettings};
+use super::upstream::{self, Shown};
 use super::{
-    AllowedOrigins, Auth, Config, ConfigError, Hub, KeySource, Limits, PublicEndpoint, Rest, Settings,
-    TlsListeners,
+    AllowedOrigins, Auth, Config, ConfigError, KeySource, Limits, PublicEndpoint, Rest, Settings,
+    TlsListeners, hubs,
 };
 use crate::keys::{self, AccessKeys};
 use crate::tls::TlsSettings;
@@ -62,8 +61,11 @@ impl Config {
             (None, None) => (AccessKeys::development(), KeySource::Development),
             (None, Some(_)) => keys::stored(&data)?,
         };
+        let development = exposed.is_none();
+        let signing_keys = (!auth.disable_local_auth).then_some(&keys);
+        let environment = upstream::environment(settings, development, &public_endpoints, signing_keys)?;
         Ok(Self {
-            development: exposed.is_none(),
+            development,
             listen,
             listens_by_default,
             tls,
@@ -79,12 +81,14 @@ impl Config {
                 strict_api_versions: settings.rest.strict_api_versions.unwrap_or_default(),
                 allowed_origins: allowed_origins(settings.rest.allowed_origins.as_deref())?,
             },
-            hubs: hubs(settings)?,
+            hubs: hubs::compile(&settings.hubs, &environment)?,
+            environment,
             limits: limits(&settings.limits)?,
+            shown: Shown::of(settings),
         })
     }
 
-    /// The configuration in effect as settings, for people: access keys are masked.
+    /// The configuration in effect as settings, for people: secrets are masked.
     pub fn effective(&self) -> Settings {
         let list = |addresses: &[SocketAddr]| addresses.iter().map(ToString::to_string).collect();
         let limits = &self.limits;
@@ -119,13 +123,13 @@ impl Config {
                 keep_alive_interval_s: Some(limits.keep_alive_interval_s),
                 head_timeout_s: u32::try_from(limits.head_timeout.as_secs()).ok(),
             },
+            identity: self.shown.identity.clone(),
+            upstream: self.shown.upstream.clone(),
+            secrets: self.shown.secrets.clone(),
             hubs: self
                 .hubs
                 .iter()
-                .map(|(name, hub)| {
-                    let policy = if hub.anonymous { Policy::Allow } else { Policy::Deny };
-                    (name.clone(), super::HubSettings { anonymous_connect_policy: Some(policy) })
-                })
+                .map(|(name, rules)| (name.clone(), rules.settings.masked_with_queries()))
                 .collect(),
         }
     }
@@ -218,25 +222,6 @@ fn shards(configured: Option<usize>) -> Result<usize, ConfigError> {
             Err(ConfigError::new(format!("`shards` is {shards}. It must be between 1 and {SHARDS_MAX}.")))
         }
     }
-}
-
-fn hubs(settings: &Settings) -> Result<HashMap<String, Hub>, ConfigError> {
-    let mut hubs = HashMap::new();
-    for (hub, settings) in &settings.hubs {
-        if !name::is_valid_hub(hub) {
-            return Err(ConfigError::new(format!(
-                "{hub:?} in `hubs` is not a hub name: a letter, then letters, digits or one of _`,.[] are allowed, 128 \
-                 characters at most."
-            )));
-        }
-        let value = Hub { anonymous: settings.anonymous_connect_policy == Some(Policy::Allow) };
-        if hubs.insert(hub.to_ascii_lowercase(), value).is_some() {
-            return Err(ConfigError::new(format!(
-                "The hub {hub:?} is configured twice: hub names do not differ by case. Remove one of them."
-            )));
-        }
-    }
-    Ok(hubs)
 }
 
 fn limits(settings: &LimitSettings) -> Result<Limits, ConfigError> {

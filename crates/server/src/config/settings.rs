@@ -1,11 +1,14 @@
 //! The configuration as it is written: every key optional, unknown keys refused.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
+use hublet_upstream::nearest;
+use hublet_upstream::settings::HubSettings;
 use serde::{Deserialize, Serialize};
 
-use super::{AuthSettings, ConfigError};
+use super::file::position;
+use super::{AuthSettings, ConfigError, IdentitySettings, SecretSettings, UpstreamSettings};
 
 /// One layer of configuration. The same keys in TOML, in lower case with underscores.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -38,6 +41,14 @@ pub struct Settings {
     pub tls: Option<TlsListenSettings>,
     /// Limits.
     pub limits: LimitSettings,
+    /// Where bearer tokens for event handlers come from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub identity: Option<IdentitySettings>,
+    /// Event handlers and listeners of all hubs.
+    pub upstream: UpstreamSettings,
+    /// What URLs of event handlers refer to.
+    #[serde(skip_serializing_if = "SecretSettings::is_empty")]
+    pub secrets: SecretSettings,
     /// Settings of hubs by name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub hubs: BTreeMap<String, HubSettings>,
@@ -100,51 +111,18 @@ pub struct LimitSettings {
     pub head_timeout_s: Option<u32>,
 }
 
-/// `[hubs.NAME]`, with the property names of the cloud service's resource model.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
-pub struct HubSettings {
-    /// Whether clients may connect without a token.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub anonymous_connect_policy: Option<Policy>,
-}
-
-/// Allowed or not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Policy {
-    /// Allowed.
-    #[serde(alias = "Allow")]
-    Allow,
-    /// Refused.
-    #[serde(alias = "Deny")]
-    Deny,
-}
-
 impl Settings {
-    /// Reads a configuration file.
-    ///
-    /// # Errors
-    /// The file cannot be read, is not TOML, or has an unknown key or a value of the wrong type; the text names file,
-    /// line and column.
-    pub fn from_file(path: &Path) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path).map_err(|error| {
-            ConfigError::new(format!("The configuration file {} cannot be read: {error}.", path.display()))
-        })?;
-        Self::from_toml(&text).map_err(|error| ConfigError::new(format!("{}: {error}", path.display())))
-    }
-
     /// Reads the text of a configuration file.
     ///
     /// # Errors
-    /// As [`Settings::from_file`], without the file's name.
+    /// It is not TOML, or has an unknown key or a value of the wrong type; the text names line and column.
     pub fn from_toml(text: &str) -> Result<Self, ConfigError> {
         toml::from_str(text).map_err(|error| {
             // The library's own text quotes the line, which may hold a key.
             let at = error.span().map_or_else(String::new, |span| position(text, span.start));
             let message = error.message().trim().to_owned();
-            let hint =
-                nearest_known(&message).map_or_else(String::new, |name| format!(" Did you mean `{name}`?"));
+            let hint = nearest::in_message(&message)
+                .map_or_else(String::new, |name| format!(" Did you mean `{name}`?"));
             ConfigError::new(format!("{at}{message}.{hint}"))
         })
     }
@@ -193,30 +171,22 @@ impl Settings {
                     .or(lower.limits.keep_alive_interval_s),
                 head_timeout_s: self.limits.head_timeout_s.or(lower.limits.head_timeout_s),
             },
+            // In the file only: tables are not for command lines.
+            identity: self.identity.or(lower.identity),
+            upstream: UpstreamSettings {
+                allowed_networks: self.upstream.allowed_networks.or(lower.upstream.allowed_networks),
+                extra_roots: self.upstream.extra_roots.or(lower.upstream.extra_roots),
+            },
+            secrets: if self.secrets.is_empty() { lower.secrets } else { self.secrets },
             hubs,
         }
     }
 }
 
-/// `line L, column C: ` of a byte offset.
-fn position(text: &str, offset: usize) -> String {
-    let before = text.get(..offset).unwrap_or(text);
-    let line = before.matches('\n').count() + 1;
-    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-    format!("line {line}, column {column}: ")
-}
-
-/// The known name nearest to the unknown one in a message such as "unknown field `x`, expected one of `a`, `b`".
-fn nearest_known(message: &str) -> Option<&str> {
-    let (subject, known) = message.split_once(", expected ")?;
-    let unknown = subject.strip_prefix("unknown ")?.split('`').nth(1)?;
-    let known = known.split('`').skip(1).step_by(2);
-    let (distance, name) = known.map(|name| (strsim::damerau_levenshtein(unknown, name), name)).min()?;
-    (distance <= 1 + unknown.chars().count() / 3).then_some(name)
-}
-
 #[cfg(test)]
 mod tests {
+    use hublet_upstream::settings::Policy;
+
     use super::*;
 
     fn error(text: &str) -> String {
@@ -251,7 +221,8 @@ mod tests {
         assert_eq!(
             error("data = \"x\"\nlisten_on = []\n"),
             "line 2, column 1: unknown field `listen_on`, expected one of `production`, `listen`, \
-             `public_endpoints`, `data`, `shards`, `log`, `auth`, `rest`, `tls`, `limits`, `hubs`. Did you mean `listen`?"
+             `public_endpoints`, `data`, `shards`, `log`, `auth`, `rest`, `tls`, `limits`, `identity`, \
+             `upstream`, `secrets`, `hubs`. Did you mean `listen`?"
         );
         assert!(error("[limits]\nmessage_byte = 1\n").ends_with("Did you mean `message_bytes`?"));
         assert!(error("[hubs.chat]\nanonymousConnectPolicy = \"alow\"\n").ends_with("Did you mean `allow`?"));
