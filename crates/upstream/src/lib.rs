@@ -4,9 +4,12 @@
 //! [`hublet_hub::Verdict`].
 
 pub mod attributes;
+mod connector;
 pub mod cookies;
 pub mod courier;
 pub mod environment;
+mod fault;
+mod guard;
 pub mod nearest;
 pub mod networks;
 pub mod node;
@@ -18,6 +21,7 @@ pub mod rules;
 pub mod settings;
 pub mod signature;
 pub mod template;
+mod transport;
 
 pub use courier::{Admission, Courier};
 pub use environment::{Environment, Identity, Secrets, SigningKeys};
