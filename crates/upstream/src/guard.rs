@@ -10,18 +10,13 @@ use http::Uri;
 use crate::fault::Fault;
 use crate::networks::Networks;
 
-/// Where requests may go.
+/// Where handlers may be.
 #[derive(Debug, Clone)]
-pub(crate) enum Guard {
-    /// Anywhere: the operator wrote the address.
-    Open,
-    /// Where handlers may be.
-    Handlers {
-        /// Networks that are allowed although they are not public.
-        networks: Networks,
-        /// Loopback is allowed.
-        development: bool,
-    },
+pub(crate) struct Guard {
+    /// Networks that are allowed although they are not public.
+    pub(crate) networks: Networks,
+    /// Loopback is allowed.
+    pub(crate) development: bool,
 }
 
 impl Guard {
@@ -32,15 +27,13 @@ impl Guard {
     pub(crate) async fn addresses(&self, uri: &Uri) -> Result<Vec<SocketAddr>, Fault> {
         let mut refused = None;
         let mut addresses = lookup(uri).await?;
-        if let Self::Handlers { networks, development } = self {
-            addresses.retain(|address| match networks.check(address.ip(), *development) {
-                Ok(()) => true,
-                Err(error) => {
-                    refused = Some(error);
-                    false
-                }
-            });
-        }
+        addresses.retain(|address| match self.networks.check(address.ip(), self.development) {
+            Ok(()) => true,
+            Err(error) => {
+                refused = Some(error);
+                false
+            }
+        });
         match (addresses.is_empty(), refused) {
             (false, _) => Ok(addresses),
             (true, Some(refused)) => Err(Fault::Refused(refused)),

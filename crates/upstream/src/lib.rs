@@ -4,24 +4,40 @@
 //! [`hublet_hub::Verdict`].
 
 pub mod attributes;
+mod breaker;
 mod connector;
 pub mod cookies;
 pub mod courier;
+mod delivery;
+mod destinations;
+mod echo;
+mod endpoint;
 pub mod environment;
+mod failure;
 mod fault;
+mod gate;
 mod guard;
+mod lanes;
 pub mod nearest;
 pub mod networks;
 pub mod node;
+mod origin;
+mod pace;
 pub mod pattern;
 pub mod presence;
+mod report;
 pub mod request;
-mod route;
+mod retry;
+pub mod route;
 pub mod rules;
 pub mod settings;
 pub mod signature;
 pub mod template;
+#[cfg(test)]
+mod tests;
+mod throttle;
 mod transport;
+mod validation;
 
 pub use courier::{Admission, Courier};
 pub use environment::{Environment, Identity, Secrets, SigningKeys};

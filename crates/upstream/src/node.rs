@@ -4,15 +4,34 @@ use std::collections::HashMap;
 use std::io;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use crate::environment::Environment;
+use tokio_rustls::TlsConnector;
+
+use crate::connector::{self, Connector};
+use crate::destinations::Destinations;
+use crate::environment::{Environment, SigningKeys};
+use crate::guard::Guard;
+use crate::pace::Pace;
+use crate::request::RequestMaker;
 use crate::rules::HubRules;
+use crate::throttle::Throttle;
 
 /// The way upstream of the whole service.
-#[derive(Debug)]
 pub struct Upstream {
-    #[expect(dead_code, reason = "used by what is still to come")]
     environment: Environment,
-    rules: RwLock<Arc<HashMap<String, Arc<HubRules>>>>,
+    pace: Pace,
+    tls: TlsConnector,
+    /// Replaced when keys change.
+    request_maker: RwLock<Arc<RequestMaker>>,
+    /// By lower-cased name. Replaced as a whole.
+    hubs: RwLock<Arc<HashMap<String, Arc<Destinations>>>>,
+    /// About hubs without rules.
+    complaints: Throttle,
+}
+
+impl std::fmt::Debug for Upstream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Upstream").field("environment", &self.environment).finish_non_exhaustive()
+    }
 }
 
 impl Upstream {
@@ -21,22 +40,79 @@ impl Upstream {
     /// # Errors
     /// A file of the environment cannot be read.
     pub fn new(environment: Environment) -> io::Result<Arc<Self>> {
-        Ok(Arc::new(Self { environment, rules: RwLock::default() }))
+        Self::with_pace(environment, Pace::default())
     }
 
-    /// Replaces the rules of all hubs, by lower-cased name. Events that are under way may end under the old ones.
+    pub(crate) fn with_pace(environment: Environment, pace: Pace) -> io::Result<Arc<Self>> {
+        Ok(Arc::new(Self {
+            pace,
+            tls: connector::tls(environment.extra_roots.as_deref())?,
+            request_maker: RwLock::new(Arc::new(RequestMaker::new(&environment))),
+            hubs: RwLock::default(),
+            complaints: Throttle::default(),
+            environment,
+        }))
+    }
+
+    /// Replaces the rules of all hubs, by lower-cased name. Events that are under way may end under the old ones. What is
+    /// known about the handlers of a hub is kept if its rules are the same object as before.
     pub fn set_rules(&self, rules: HashMap<String, Arc<HubRules>>) {
-        *self.rules.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(rules);
+        let mut hubs = self.hubs.write().unwrap_or_else(PoisonError::into_inner);
+        let entry = |(name, rules): (String, Arc<HubRules>)| {
+            let known = hubs.get(&name).filter(|known| Arc::ptr_eq(&known.rules, &rules));
+            let destinations = match known {
+                Some(known) => Arc::clone(known),
+                None => Arc::new(Destinations::new(&name, rules)),
+            };
+            (name, destinations)
+        };
+        *hubs = Arc::new(rules.into_iter().map(entry).collect());
     }
 
     /// The rules of a hub by lower-cased name.
     pub fn rules(&self, hub: &str) -> Option<Arc<HubRules>> {
-        self.rules.read().unwrap_or_else(PoisonError::into_inner).get(hub).cloned()
+        self.destinations(hub).map(|destinations| Arc::clone(&destinations.rules))
+    }
+
+    /// Signs with these keys from now on, the primary one first.
+    pub fn set_signing_keys(&self, keys: SigningKeys) {
+        let environment = Environment { signing_keys: keys, ..self.environment.clone() };
+        let maker = Arc::new(RequestMaker::new(&environment));
+        *self.request_maker.write().unwrap_or_else(PoisonError::into_inner) = maker;
     }
 
     /// What belongs to no shard, for as long as the service runs: listeners, the outbox, fresh tokens. For the control
     /// thread.
     pub async fn run(self: Arc<Self>) {
         std::future::pending::<()>().await;
+    }
+
+    pub(crate) fn destinations(&self, hub: &str) -> Option<Arc<Destinations>> {
+        self.hubs.read().unwrap_or_else(PoisonError::into_inner).get(hub).cloned()
+    }
+
+    pub(crate) fn environment(&self) -> &Environment {
+        &self.environment
+    }
+
+    pub(crate) fn pace(&self) -> &Pace {
+        &self.pace
+    }
+
+    pub(crate) fn complaints(&self) -> &Throttle {
+        &self.complaints
+    }
+
+    pub(crate) fn request_maker(&self) -> Arc<RequestMaker> {
+        Arc::clone(&self.request_maker.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// For requests to handlers.
+    pub(crate) fn connector(&self) -> Connector {
+        let guard = Guard {
+            networks: self.environment.allowed_networks.clone(),
+            development: self.environment.development,
+        };
+        Connector::new(guard, self.tls.clone())
     }
 }

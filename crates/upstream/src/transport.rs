@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::{Request, Response};
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http::{HeaderName, HeaderValue, Request, Response};
+use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Incoming};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -56,7 +56,13 @@ impl Transport {
     /// # Errors
     /// There is no answer.
     pub(crate) async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, Fault> {
-        self.client.request(request).await.map_err(|error| Fault::of(&error))
+        let answer = self.client.request(request).await.map_err(|error| Fault::of(&error))?;
+        // The client's own limits are for what it reads at a time, so that more can come through.
+        let line = |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len();
+        if answer.headers().iter().map(line).sum::<usize>() > HEAD_BYTES_MAX {
+            return Err(Fault::HeadTooLarge);
+        }
+        Ok(answer)
     }
 }
 
@@ -64,16 +70,28 @@ impl Transport {
 ///
 /// # Errors
 /// It is longer than `bytes_max`, or it breaks off.
-pub(crate) async fn read(body: Incoming, bytes_max: usize) -> Result<Bytes, Fault> {
+pub(crate) async fn read(mut body: Incoming, bytes_max: usize) -> Result<Bytes, Fault> {
     // A length that is too long need not be waited for.
     if body.size_hint().lower() > bytes_max as u64 {
         return Err(Fault::BodyTooLarge);
     }
-    match Limited::new(body, bytes_max).collect().await {
-        Ok(body) => Ok(body.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(Fault::BodyTooLarge),
-        Err(error) => Err(Fault::of(error.as_ref())),
+    let mut whole = Bytes::new();
+    let mut joined = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(|error| Fault::of(&error))?.into_data() else { continue };
+        if whole.len() + joined.len() + data.len() > bytes_max {
+            return Err(Fault::BodyTooLarge);
+        }
+        if whole.is_empty() && joined.is_empty() {
+            // Most answers come in one piece, which is not copied.
+            whole = data;
+        } else {
+            // Pieces are not kept as such: each costs more than it holds if the peer makes it small.
+            joined.extend_from_slice(&std::mem::take(&mut whole));
+            joined.extend_from_slice(&data);
+        }
     }
+    Ok(if joined.is_empty() { whole } else { joined.freeze() })
 }
 
 /// The first `kept_max` bytes of a body that decides nothing. If it is short, its connection can be used again.

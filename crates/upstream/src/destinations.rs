@@ -1,0 +1,55 @@
+//! The rules of a hub, with what is known about each of its handlers.
+
+use std::sync::Arc;
+
+use hublet_hub::EventKind;
+
+use crate::endpoint::Endpoint;
+use crate::rules::{Handler, HandlerTarget, HubRules};
+use crate::throttle::Throttle;
+
+/// Where the events of one hub go.
+#[derive(Debug)]
+pub(crate) struct Destinations {
+    pub(crate) rules: Arc<HubRules>,
+    /// One for each handler of the rules, in their order.
+    handlers: Vec<Destination>,
+    /// About events that nobody wants.
+    pub(crate) complaints: Throttle,
+}
+
+/// Where an event goes.
+#[derive(Debug, Clone)]
+pub(crate) enum Destination {
+    /// Back to the client.
+    Echo,
+    /// To a web server.
+    Endpoint(Arc<Endpoint>),
+}
+
+impl Destinations {
+    pub(crate) fn new(hub: &str, rules: Arc<HubRules>) -> Self {
+        let hub: Arc<str> = hub.into();
+        let destination = |handler: &Arc<Handler>| match &handler.target {
+            HandlerTarget::Echo => Destination::Echo,
+            HandlerTarget::Http(template) => {
+                let endpoint = Endpoint::new(Arc::clone(&hub), Arc::clone(handler), template.clone());
+                Destination::Endpoint(Arc::new(endpoint))
+            }
+        };
+        let handlers = rules.handlers.iter().map(destination).collect();
+        Self { rules, handlers, complaints: Throttle::default() }
+    }
+
+    /// Where an event goes; `None`: no handler wants it.
+    pub(crate) fn of(&self, kind: &EventKind) -> Option<&Destination> {
+        let wanted = self.rules.handler_for(kind)?;
+        let index = self.rules.handlers.iter().position(|handler| Arc::ptr_eq(handler, wanted))?;
+        self.handlers.get(index)
+    }
+
+    /// Whether a listener wants an event.
+    pub(crate) fn has_listener(&self, kind: &EventKind) -> bool {
+        self.rules.listeners_for(kind).next().is_some()
+    }
+}
