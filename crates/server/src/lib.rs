@@ -26,12 +26,12 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use hublet_hub::{Limits, Shard};
-use hublet_upstream::{Courier, Environment, Upstream};
+use hublet_hub::{HubPolicies, Limits, Shard};
+use hublet_upstream::{Courier, Upstream};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-use crate::config::{Config, KeySource};
+use crate::config::{Config, KeySource, RulesByHub};
 use crate::control::Control;
 use crate::http::HttpContext;
 use crate::issuer::Issuers;
@@ -52,8 +52,7 @@ pub struct Server {
     node: Node,
     endpoints: Vec<Endpoint>,
     threads: Vec<JoinHandle<()>>,
-    /// `None`: there is nothing for it to do.
-    control: Option<Control>,
+    control: Control,
 }
 
 /// An address the service listens on.
@@ -96,7 +95,9 @@ impl Server {
         }
         let rate_limit = config.limits.rest_requests_per_second.map(|rate| Arc::new(RateLimit::new(rate)));
         let issuers = Issuers::new(&config.auth.issuers);
-        let upstream = Upstream::new(Environment::default())?;
+        let upstream = Upstream::new(config.environment.clone())?;
+        node.configure(&Arc::new(policies(&config.hubs)));
+        upstream.set_rules(config.hubs.clone());
         let mut threads = Vec::new();
         for (index, listeners) in by_shard.into_iter().enumerate() {
             let rate_limit = rate_limit.clone();
@@ -115,7 +116,14 @@ impl Server {
                 }
             })?);
         }
-        let control = issuers.map(|issuers| Control::start(issuers.keep_fresh())).transpose()?;
+        let fresh_keys = issuers.map(Issuers::keep_fresh);
+        let control = Control::start(async move {
+            tokio::join!(upstream.run(), async {
+                if let Some(fresh_keys) = fresh_keys {
+                    fresh_keys.await;
+                }
+            });
+        })?;
         Ok(Self { node, endpoints, threads, control })
     }
 
@@ -127,14 +135,21 @@ impl Server {
     /// Stops: no new connections, a proper close for each client, then the threads end. Blocks at most 4.5 s.
     pub fn stop(self) {
         self.node.stop();
-        let control = self.control.map(Control::stop);
         let deadline = Instant::now() + STOP_TIMEOUT;
-        for thread in self.threads.into_iter().chain(control) {
+        let end = |thread: JoinHandle<()>| {
             while !thread.is_finished() && Instant::now() < deadline {
                 std::thread::sleep(STOP_POLL);
             }
-        }
+        };
+        self.threads.into_iter().for_each(end);
+        // After the shards, whose last events it may have to take further.
+        end(self.control.stop());
     }
+}
+
+/// What the rules of all hubs mean for the shards.
+fn policies(rules: &RulesByHub) -> HubPolicies {
+    rules.iter().map(|(hub, rules)| (Arc::from(hub.as_str()), rules.policy())).collect()
 }
 
 /// What a certificate made here must be good for: the public endpoints and the addresses that are listened on.
