@@ -12,10 +12,12 @@ mod conn_io;
 mod control;
 mod denied;
 mod http;
+mod hubs;
 mod issuer;
 mod listen;
 mod mailbox;
 mod node;
+mod reload;
 mod rest;
 mod shard_loop;
 mod stream;
@@ -27,15 +29,19 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use hublet_hub::{HubPolicies, Limits, Shard};
+use hublet_store::Store;
 use hublet_upstream::{Courier, Upstream};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-use crate::config::{Config, KeySource, RulesByHub};
+use crate::config::{Config, ConfigError, KeySource, RulesByHub};
 use crate::control::Control;
-use crate::http::HttpContext;
+use crate::http::{HttpContext, Shared};
+pub use crate::hubs::HubChanges;
+use crate::hubs::Hubs;
 use crate::issuer::Issuers;
 use crate::node::Node;
+pub use crate::reload::Reloaded;
 use crate::rest::RateLimit;
 use crate::shard_loop::ShardLoop;
 
@@ -49,7 +55,9 @@ const STOP_POLL: Duration = Duration::from_millis(5);
 /// A running service.
 #[derive(Debug)]
 pub struct Server {
+    config: Arc<Config>,
     node: Node,
+    hubs: Arc<Hubs>,
     endpoints: Vec<Endpoint>,
     threads: Vec<JoinHandle<()>>,
     control: Control,
@@ -68,11 +76,16 @@ impl Server {
     /// Binds all listeners and starts one thread per shard. Connections are accepted when it returns.
     ///
     /// # Errors
-    /// A listener cannot be bound, the certificate cannot be read or made, new access keys cannot be written, or a thread
-    /// cannot be started.
+    /// A listener cannot be bound, the certificate cannot be read or made, new access keys cannot be written, the settings
+    /// of hubs that are kept cannot be read or used, or a thread cannot be started.
     pub fn start(config: &Arc<Config>) -> io::Result<Self> {
         let shards = config.shards;
         let node = Node::new(shards);
+        let upstream = Upstream::new(config.environment.clone())?;
+        let told = node.clone();
+        let tell_shards = move |rules: &RulesByHub| told.configure(&Arc::new(policies(rules)));
+        let store = Store::at(&config.data);
+        let hubs = Hubs::new(config, store, Arc::clone(&upstream), Box::new(tell_shards))?;
         let mut endpoints = Vec::new();
         let mut by_shard: Vec<Vec<Listener>> = (0..shards).map(|_| Vec::new()).collect();
         let mut listen_on = |listen: &[SocketAddr], by_default: bool, acceptor: Option<&TlsAcceptor>| {
@@ -95,16 +108,16 @@ impl Server {
         }
         let rate_limit = config.limits.rest_requests_per_second.map(|rate| Arc::new(RateLimit::new(rate)));
         let issuers = Issuers::new(&config.auth.issuers);
-        let upstream = Upstream::new(config.environment.clone())?;
-        node.configure(&Arc::new(policies(&config.hubs)));
-        upstream.set_rules(config.hubs.clone());
         let mut threads = Vec::new();
         for (index, listeners) in by_shard.into_iter().enumerate() {
-            let rate_limit = rate_limit.clone();
-            let issuers = issuers.clone();
-            let courier = Courier::new(Arc::clone(&upstream));
-            let context =
-                HttpContext::new(node.clone(), courier, index, Arc::clone(config), rate_limit, issuers);
+            let shared = Shared {
+                node: node.clone(),
+                config: Arc::clone(config),
+                hubs: Arc::clone(&hubs),
+                rate_limit: rate_limit.clone(),
+                issuers: issuers.clone(),
+            };
+            let context = HttpContext::new(shared, Courier::new(Arc::clone(&upstream)), index);
             let context = Arc::new(context);
             let (node, config) = (node.clone(), Arc::clone(config));
             // The runtime is built here, so that its failure is the caller's to see.
@@ -124,7 +137,17 @@ impl Server {
                 }
             });
         })?;
-        Ok(Self { node, endpoints, threads, control })
+        Ok(Self { config: Arc::clone(config), node, hubs, endpoints, threads, control })
+    }
+
+    /// Puts the hubs and secrets of a configuration into effect, all or nothing, and says what they changed and what of
+    /// the rest needs a restart. Clients stay connected.
+    ///
+    /// # Errors
+    /// A hub needs something that only a restart brings; nothing was changed.
+    pub fn reload(&self, config: &Config) -> Result<Reloaded, ConfigError> {
+        let restart = reload::needs_restart(&self.config, config);
+        Ok(Reloaded { hubs: self.hubs.reload_file(config)?, restart })
     }
 
     /// The addresses in use.

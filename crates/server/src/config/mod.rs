@@ -21,6 +21,7 @@ pub(crate) use auth::{bare_audience, http_url};
 pub use endpoint::PublicEndpoint;
 pub use file::ConfigFile;
 pub use hubs::RulesByHub;
+pub(crate) use hubs::{check_listeners, compile as compile_hubs};
 pub(crate) use resolve::is_loopback_host;
 pub use settings::{LimitSettings, RestSettings, Settings, TlsListenSettings};
 pub use upstream::{IdentitySettings, SecretSettings, UpstreamSettings};

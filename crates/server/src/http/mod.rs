@@ -13,6 +13,7 @@ mod router;
 mod upgrade;
 
 use std::convert::Infallible;
+use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -31,6 +32,7 @@ pub(crate) use respond::{Response, empty, json};
 pub(crate) use router::decode;
 
 use crate::config::Config;
+use crate::hubs::Hubs;
 use crate::issuer::Issuers;
 use crate::node::{Node, Reservation};
 use crate::rest::RateLimit;
@@ -46,39 +48,38 @@ const LINGER: Duration = Duration::from_secs(1);
 /// And how much it may send in that time.
 const LINGER_BYTES_MAX: usize = 1 << 20;
 
-/// What all requests on one shard share.
+/// What all requests share, on whatever shard.
 #[derive(Debug)]
-pub(crate) struct HttpContext {
+pub(crate) struct Shared {
     pub(crate) node: Node,
-    pub(crate) courier: Courier,
-    pub(crate) shard: usize,
     pub(crate) config: Arc<Config>,
+    pub(crate) hubs: Arc<Hubs>,
     pub(crate) rate_limit: Option<Arc<RateLimit>>,
     /// `None`: only tokens of access keys are good.
     pub(crate) issuers: Option<Arc<Issuers>>,
+}
+
+/// What all requests on one shard share.
+#[derive(Debug)]
+pub(crate) struct HttpContext {
+    shared: Shared,
+    pub(crate) courier: Courier,
+    pub(crate) shard: usize,
     in_flight: AtomicUsize,
     idle: Notify,
 }
 
+impl Deref for HttpContext {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.shared
+    }
+}
+
 impl HttpContext {
-    pub(crate) fn new(
-        node: Node,
-        courier: Courier,
-        shard: usize,
-        config: Arc<Config>,
-        rate_limit: Option<Arc<RateLimit>>,
-        issuers: Option<Arc<Issuers>>,
-    ) -> Self {
-        Self {
-            node,
-            courier,
-            shard,
-            config,
-            rate_limit,
-            issuers,
-            in_flight: AtomicUsize::new(0),
-            idle: Notify::new(),
-        }
+    pub(crate) fn new(shared: Shared, courier: Courier, shard: usize) -> Self {
+        Self { shared, courier, shard, in_flight: AtomicUsize::new(0), idle: Notify::new() }
     }
 
     /// How long a TLS handshake and the head of the first request may take.

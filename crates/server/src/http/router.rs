@@ -28,6 +28,10 @@ enum Place<'a> {
         hub: &'a str,
         rest: &'a str,
     },
+    /// `/api/ext/…`: the admin API, with the path as it stands behind it.
+    Ext {
+        path: &'a str,
+    },
     /// `/api`, `/api/{file}`: what describes the REST API, or nothing.
     ApiPage {
         file: &'a str,
@@ -63,6 +67,9 @@ impl<'a> Place<'a> {
                 let (hub, rest) = after.split_once('/').unwrap_or((after, ""));
                 return Self::Rest { hub, rest };
             }
+            if is(second, "ext") && !after.is_empty() {
+                return Self::Ext { path: after };
+            }
             return match after {
                 "" if is(second, "health") => Self::Health,
                 "" => Self::ApiPage { file: second },
@@ -86,7 +93,7 @@ pub(super) async fn handle(connection: &Arc<Connection>, request: http::Request<
     let url = request.uri().clone();
     let place = Place::of(url.path());
     let cors = match place {
-        Place::Rest { .. } | Place::ApiPage { .. } | Place::Health => {
+        Place::Rest { .. } | Place::Ext { .. } | Place::ApiPage { .. } | Place::Health => {
             Cors::of(&connection.context.config.rest.allowed_origins, request.headers())
         }
         _ => Cors::default(),
@@ -123,6 +130,7 @@ async fn answer(
         Place::Client { hub } => upgrade::handshake(connection, request, Some(hub)).await,
         Place::ClientByQuery => upgrade::handshake(connection, request, None).await,
         Place::Rest { hub, rest } => rest::handle(connection, request, hub, rest).await,
+        Place::Ext { path } => rest::handle_ext(connection, request, path).await,
         Place::Health => health(request.method(), StatusCode::OK),
         Place::Ready if node.is_stopping() => health(request.method(), StatusCode::SERVICE_UNAVAILABLE),
         Place::Ready => health(request.method(), StatusCode::OK),
@@ -180,6 +188,9 @@ mod tests {
             ("/API/HUBS/chat/users/a%2Fb/:send/", rest("chat", "users/a%2Fb/:send")),
             ("/api/hubs/chat", rest("chat", "")),
             ("/api/hubs/", Place::ApiPage { file: "hubs" }),
+            ("/api/ext/hubs", Place::Ext { path: "hubs" }),
+            ("/API/Ext/Hubs/chat/", Place::Ext { path: "Hubs/chat" }),
+            ("/api/ext/", Place::ApiPage { file: "ext" }),
             ("/api", Place::ApiPage { file: "" }),
             ("/API/", Place::ApiPage { file: "" }),
             ("/api/openapi.json", Place::ApiPage { file: "openapi.json" }),

@@ -1,5 +1,7 @@
 //! Errors as the original answers them (rest-api.md §2.7, §6).
 
+use std::borrow::Cow;
+
 use http::header::{ALLOW, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{Method, StatusCode};
 use serde::Serialize;
@@ -29,8 +31,8 @@ pub(super) enum RestError {
     },
     /// A name or parameter breaks its rule.
     Validation {
-        /// The parameter.
-        target: &'static str,
+        /// The parameter, or the property in the body.
+        target: Cow<'static, str>,
         /// What is wrong.
         message: String,
     },
@@ -56,6 +58,10 @@ pub(super) enum RestError {
     },
     /// The connection has as many single-group permissions as it may have.
     TooManyPermissions,
+    /// It cannot be changed so, as things are.
+    Conflict(String),
+    /// The service cannot do it now.
+    Unavailable(&'static str),
     /// More requests than `limits.rest_requests_per_second`.
     Throttled,
     /// A shard is too far behind.
@@ -111,7 +117,7 @@ struct RoutingError<'a> {
 
 impl RestError {
     pub(super) fn validation(target: &'static str, message: impl Into<String>) -> Self {
-        Self::Validation { target, message: message.into() }
+        Self::Validation { target: Cow::Borrowed(target), message: message.into() }
     }
 
     pub(super) fn invalid_group(target: &'static str) -> Self {
@@ -139,7 +145,7 @@ impl RestError {
                 response
             }
             Self::Version { uri, version } => unsupported_version(&uri, &version),
-            Self::Validation { target, message } => problem(target, &message),
+            Self::Validation { target, message } => problem(&target, &message),
             Self::BadRequest(message) => standard(StatusCode::BAD_REQUEST, BAD_REQUEST, &message, "Request"),
             Self::ContentType => empty(StatusCode::UNSUPPORTED_MEDIA_TYPE),
             Self::Missing { severity, what, name } => {
@@ -169,6 +175,10 @@ impl RestError {
                 "The connection has 1000 permissions for single groups, the most it may have.",
                 "Connection",
             ),
+            Self::Conflict(message) => standard(StatusCode::CONFLICT, "Error.Conflict", &message, "Request"),
+            Self::Unavailable(message) => {
+                retry_later(StatusCode::SERVICE_UNAVAILABLE, "Error.ServiceUnavailable", message)
+            }
             Self::Throttled => retry_later(
                 StatusCode::TOO_MANY_REQUESTS,
                 "Error.TooManyRequests",

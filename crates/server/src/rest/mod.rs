@@ -6,6 +6,7 @@
 mod connections;
 mod content;
 mod error;
+mod ext;
 mod groups;
 mod parameters;
 mod permissions;
@@ -27,6 +28,7 @@ use crate::config::Config;
 use crate::http::{Connection, Response, authenticate_request, empty, endpoint};
 use crate::issuer::Access;
 use crate::node::Node;
+pub(crate) use ext::handle as handle_ext;
 pub(crate) use rate::RateLimit;
 
 use error::{Missing, RestError};

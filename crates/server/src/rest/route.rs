@@ -174,7 +174,7 @@ impl Route {
 }
 
 /// A segment as a literal: without escapes and case, so that `%3ASend` is `:send`.
-fn literal(segment: &str) -> Cow<'_, str> {
+pub(super) fn literal(segment: &str) -> Cow<'_, str> {
     if segment.bytes().any(|byte| byte == b'%' || byte.is_ascii_uppercase()) {
         Cow::Owned(crate::http::decode(segment).unwrap_or_default().to_ascii_lowercase())
     } else {

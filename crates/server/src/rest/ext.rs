@@ -1,0 +1,145 @@
+//! The admin API under `/api/ext/…`: what the original's data plane has not. Authentication and errors are those of the
+//! REST API.
+
+mod hubs;
+
+use std::borrow::Cow;
+
+use http::Method;
+use http::request::Parts;
+use hyper::body::Incoming;
+
+use super::error::RestError;
+use super::parameters::Parameters;
+use super::route::literal;
+use super::{content, hub_name};
+use crate::http::{Connection, HttpContext, Response, authenticate_request};
+use crate::issuer::Access;
+
+/// Answers a request; `path` as it stands in the URL behind `/api/ext/`.
+pub(crate) async fn handle(
+    connection: &Connection,
+    request: http::Request<Incoming>,
+    path: &str,
+) -> Response {
+    let (request, mut body) = request.into_parts();
+    let answer = answer(&connection.context, &request, &mut body, path).await;
+    content::discard(&request.headers, &mut body).await;
+    answer.unwrap_or_else(RestError::into_response)
+}
+
+/// What a request asks for, with the name of the hub as it stands in the path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Operation<'a> {
+    ListHubs,
+    GetHub(&'a str),
+    PutHub(&'a str),
+    DeleteHub(&'a str),
+}
+
+impl<'a> Operation<'a> {
+    /// # Errors
+    /// 404 for a path that is none, 405 for one with other methods.
+    fn find(method: &Method, path: &'a str) -> Result<Self, RestError> {
+        let (first, rest) = path.split_once('/').map_or((path, None), |(first, rest)| (first, Some(rest)));
+        let operations: &[(Method, Self)] = match (&*literal(first), rest) {
+            ("hubs", None) => &[(Method::GET, Self::ListHubs)],
+            ("hubs", Some(hub)) if !hub.contains('/') => &[
+                (Method::GET, Self::GetHub(hub)),
+                (Method::PUT, Self::PutHub(hub)),
+                (Method::DELETE, Self::DeleteHub(hub)),
+            ],
+            _ => return Err(RestError::NoRoute),
+        };
+        let found = operations.iter().find(|(known, _)| known == method).map(|(_, operation)| *operation);
+        found.ok_or_else(|| RestError::Method(operations.iter().map(|(method, _)| method.clone()).collect()))
+    }
+}
+
+/// In the order of the REST API's checks: route, credential, rate, names, body.
+async fn answer(
+    context: &HttpContext,
+    request: &Parts,
+    body: &mut Incoming,
+    path: &str,
+) -> Result<Response, RestError> {
+    let operation = Operation::find(&request.method, path)?;
+    let needs = if request.method.is_safe() { Access::Read } else { Access::All };
+    authenticate_request(context, request, needs).await.map_err(|denied| {
+        tracing::info!(path, reason = %denied, "a request to the admin API was refused");
+        RestError::Denied(denied)
+    })?;
+    if context.rate_limit.as_deref().is_some_and(|limit| !limit.take()) {
+        return Err(RestError::Throttled);
+    }
+    let parameters = Parameters::parse(request.uri.query().unwrap_or_default());
+    match operation {
+        Operation::ListHubs => Ok(hubs::list(&context.hubs)),
+        Operation::GetHub(hub) => hubs::get(&context.hubs, &hub_name(hub)?),
+        Operation::PutHub(hub) => {
+            let hub = hub_name(hub)?;
+            let validate = flag(&parameters, "validate")?;
+            let settings = content::read_json(&request.headers, body).await?;
+            hubs::put(context, hub, &settings, validate).await
+        }
+        Operation::DeleteHub(hub) => hubs::delete(&context.hubs, hub_name(hub)?).await,
+    }
+}
+
+/// A parameter that is on or off; off when absent.
+fn flag(parameters: &Parameters<'_>, name: &'static str) -> Result<bool, RestError> {
+    match parameters.single(name)?.map(str::to_ascii_lowercase).as_deref() {
+        None | Some("false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(other) => {
+            let message = format!("The value '{other}' is not valid. It must be true or false.");
+            Err(RestError::Validation { target: Cow::Borrowed(name), message })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn operations() {
+        let find = |method: &Method, path| match Operation::find(method, path) {
+            Ok(operation) => format!("{operation:?}"),
+            Err(RestError::NoRoute) => "404".to_owned(),
+            Err(RestError::Method(allowed)) => format!("405 {allowed:?}"),
+            Err(other) => format!("{other:?}"),
+        };
+        for (method, path, expected) in [
+            (Method::GET, "hubs", "ListHubs"),
+            (Method::GET, "HUBS", "ListHubs"),
+            (Method::POST, "hubs", "405 [GET]"),
+            (Method::GET, "hubs/a%5B", "GetHub(\"a%5B\")"),
+            (Method::PUT, "hubs/Chat", "PutHub(\"Chat\")"),
+            (Method::DELETE, "hubs/chat", "DeleteHub(\"chat\")"),
+            (Method::PATCH, "hubs/chat", "405 [GET, PUT, DELETE]"),
+            (Method::GET, "hubs/chat/x", "404"),
+            (Method::GET, "", "404"),
+            (Method::GET, "hub", "404"),
+        ] {
+            assert_eq!(find(&method, path), expected, "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn the_openapi_document_has_exactly_these_operations() {
+        let document: serde_json::Value =
+            serde_json::from_str(include_str!("../../assets/openapi.json")).unwrap();
+        let mut count = 0;
+        for (path, described) in document["paths"].as_object().unwrap() {
+            let Some(path) = path.strip_prefix("/api/ext/") else { continue };
+            for method in ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"] {
+                let is_described = described.get(method.to_ascii_lowercase()).is_some();
+                let found = Operation::find(&method.parse().unwrap(), path);
+                assert_eq!(found.is_ok(), is_described, "{method} {path}: {found:?}");
+                count += usize::from(is_described);
+            }
+        }
+        assert_eq!(count, 4);
+    }
+}
