@@ -79,7 +79,11 @@ struct HubArg {
 }
 
 #[derive(Debug, ClapArgs)]
-#[command(group = ArgGroup::new("what").required(true).multiple(true))]
+// The hub stands in front: an event handler takes all words behind its option.
+#[command(
+    group = ArgGroup::new("what").required(true).multiple(true),
+    override_usage = "hublet hub set <HUB> [OPTIONS]"
+)]
 struct SetArgs {
     #[command(flatten)]
     hub: HubArg,

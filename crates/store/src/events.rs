@@ -81,8 +81,8 @@ struct Shared {
     limits: EventLimits,
     queue: Mutex<Queue>,
     wake: Condvar,
-    /// What the log holds, once it was counted.
-    usage: Mutex<Option<Usage>>,
+    /// What the log holds.
+    usage: Mutex<Usage>,
 }
 
 #[derive(Default)]
@@ -151,13 +151,13 @@ impl EventLog {
         }
         // Keeps the writer out, and makes it count again.
         let mut usage = self.0.shared.usage.lock().unwrap_or_else(PoisonError::into_inner);
-        *usage = None;
+        usage.is_counted = false;
         let mut ended = 0;
         loop {
             let some = file.write(|transaction| {
                 let mut live = transaction.open_table(LIVE)?;
                 let mut outbox = transaction.open_table(OUTBOX)?;
-                let mut next = writer::next_entry(&outbox)?;
+                let mut next = usage.next.max(writer::next_entry(&outbox)?);
                 let mut some = 0;
                 while some < RECOVERED_AT_ONCE {
                     let Some((conn, farewell)) = live.pop_first()? else { break };

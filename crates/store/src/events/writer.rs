@@ -12,9 +12,12 @@ use crate::error::{Failure, StoreError};
 const BATCH_CHANGES_MAX: usize = 4096;
 
 /// What the log holds.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Usage {
-    next: u64,
+    /// Whether the rest is known.
+    pub(super) is_counted: bool,
+    /// The number of the next entry. None is used twice by a process, even for entries that may not have been stored.
+    pub(super) next: u64,
     entries: u64,
     bytes: u64,
 }
@@ -77,17 +80,19 @@ impl Shared {
             return Ok(changes.iter().map(|_| Outcome::Stored(None)).collect());
         }
         let mut usage = self.usage.lock().unwrap_or_else(PoisonError::into_inner);
-        // If it fails, whether the transaction took place is unknown, and all is counted again.
-        let known = usage.take();
+        let known = *usage;
+        // If it fails, whether the transaction took place is unknown: all is counted again.
+        usage.is_counted = false;
         let (outcomes, used) = self.store.file.write(|transaction| {
             let mut tables = Tables::open(transaction, self.limits, known)?;
             for id in removals {
                 tables.remove(*id)?;
             }
-            let outcomes = changes.iter().map(|change| tables.apply(change)).collect::<Result<_, _>>()?;
-            Ok((outcomes, tables.usage))
+            let outcomes = changes.iter().map(|change| tables.apply(change)).collect::<Result<_, _>>();
+            usage.next = tables.usage.next;
+            Ok((outcomes?, tables.usage))
         })?;
-        *usage = Some(used);
+        *usage = used;
         Ok(outcomes)
     }
 }
@@ -104,13 +109,12 @@ impl<'t> Tables<'t> {
     fn open(
         transaction: &'t WriteTransaction,
         limits: EventLimits,
-        usage: Option<Usage>,
+        mut usage: Usage,
     ) -> Result<Self, Failure> {
         let outbox = transaction.open_table(OUTBOX)?;
-        let usage = match usage {
-            Some(usage) => usage,
-            None => measured(&outbox)?,
-        };
+        if !usage.is_counted {
+            usage = counted(&outbox, usage.next)?;
+        }
         Ok(Self { outbox, live: transaction.open_table(LIVE)?, limits, usage })
     }
 
@@ -166,8 +170,9 @@ pub(super) fn next_entry(outbox: &Table<'_, u64, &'static [u8]>) -> Result<u64, 
     Ok(outbox.last()?.map_or(0, |(id, _)| id.value() + 1))
 }
 
-fn measured(outbox: &Table<'_, u64, &'static [u8]>) -> Result<Usage, Failure> {
-    let mut usage = Usage { next: next_entry(outbox)?, entries: 0, bytes: 0 };
+fn counted(outbox: &Table<'_, u64, &'static [u8]>, next_min: u64) -> Result<Usage, Failure> {
+    let next = next_min.max(next_entry(outbox)?);
+    let mut usage = Usage { is_counted: true, next, entries: 0, bytes: 0 };
     for row in outbox.iter()? {
         usage.entries += 1;
         usage.bytes += row?.1.value().len() as u64;
