@@ -173,13 +173,8 @@ fn a_full_log_refuses_all_but_the_end_of_known_connections() {
     assert_eq!(recover(&log), 0, "a connection that was refused is not to be ended");
 }
 
-#[test]
-fn changes_that_come_while_the_disk_is_busy_share_a_transaction() {
-    let folder = Folder::new();
-    let store = Store::at(folder.path());
-    let log = store.event_log(LIMITS).unwrap();
-    let (done, outcomes) = mpsc::channel();
-    // The writer is held up until all are there.
+/// Holds the writer up until the answer is sent something.
+fn hold(log: &EventLog) -> mpsc::Sender<()> {
     let ((held, is_held), (go_on, wait)) = (mpsc::channel(), mpsc::channel());
     log.submit(
         Change::Barrier,
@@ -189,6 +184,38 @@ fn changes_that_come_while_the_disk_is_busy_share_a_transaction() {
         }),
     );
     is_held.recv().unwrap();
+    go_on
+}
+
+#[test]
+fn a_disk_that_is_too_slow_bounds_what_waits() {
+    let folder = Folder::new();
+    // Nothing is stored, so that the test is quick.
+    let limits = EventLimits { entries_max: 0, bytes_max: 0 };
+    let log = Store::at(folder.path()).event_log(limits).unwrap();
+    let go_on = hold(&log);
+    for _ in 0..QUEUE_CHANGES_MAX {
+        log.submit(Change::Append(Vec::new()), Box::new(|_| {}));
+    }
+    let behind = change(&log, Change::Append(Vec::new())).unwrap_err();
+    assert!(matches!(behind, StoreError::Behind(QUEUE_CHANGES_MAX)), "{behind:?}");
+    let (done, outcome) = mpsc::channel();
+    log.submit(Change::Remove(1), Box::new(move |result| done.send(result).unwrap()));
+    go_on.send(()).unwrap();
+    outcome.recv().unwrap().unwrap();
+    assert!(
+        matches!(change(&log, Change::Append(Vec::new())), Err(StoreError::Full { .. })),
+        "there is room again"
+    );
+}
+
+#[test]
+fn changes_that_come_while_the_disk_is_busy_share_a_transaction() {
+    let folder = Folder::new();
+    let store = Store::at(folder.path());
+    let log = store.event_log(LIMITS).unwrap();
+    let (done, outcomes) = mpsc::channel();
+    let go_on = hold(&log);
     for number in 0..10_000 {
         let done = done.clone();
         let entry = format!("{number}").into();
