@@ -120,13 +120,13 @@ pub(crate) fn run(Args { at, verb }: &Args) -> anyhow::Result<()> {
     match verb {
         Verb::List => list(at),
         Verb::Show(HubArg { hub }) => {
-            let settings = call(at, hub, async |client| client.hub_settings().await)?.ok_or_else(|| {
+            let resource = call(at, hub, async |client| client.hub_settings().await)?.ok_or_else(|| {
                 Failure::new(
                     format!("hub {hub} has no settings."),
                     "`hublet hub list` lists the hubs that have some; `hublet hub set` gives it some.",
                 )
             })?;
-            output::line(&show::json(&settings, at.json))
+            output::line(&show::json(&json!(resource), at.json))
         }
         Verb::Set(args) => set(at, args),
         Verb::Delete(HubArg { hub }) => {
@@ -176,16 +176,18 @@ fn set(at: &ServiceArgs, args: &SetArgs) -> anyhow::Result<()> {
         None => from_options(args)?,
     };
     let replaces = args.replace || args.file.is_some();
-    let settings = call(at, hub, async |client| {
-        let mut settings = Value::Object(Map::new());
-        if !replaces && let Some(former) = client.hub_settings().await? {
-            settings = former;
+    let resource = call(at, hub, async |client| {
+        let mut settings = Map::new();
+        if !replaces
+            && let Some(former) = client.hub_settings().await?
+            && let Value::Object(members) = former.properties
+        {
+            settings = members;
         }
-        if let Some(members) = settings.as_object_mut() {
-            members.extend(wanted);
-        }
-        client.set_hub_settings(&settings).await
+        settings.extend(wanted);
+        client.set_hub_settings(&Value::Object(settings)).await
     })?;
+    let settings = resource.properties;
     let count = |list: &str| settings[list].as_array().map_or(0, Vec::len);
     let sentence = format!(
         "set hub {hub}: event handlers {}, event listeners {}",
@@ -230,13 +232,8 @@ fn from_file(file: &Path) -> Result<Map<String, Value>, Failure> {
     let hint = "`hublet hub show HUB` prints settings as they must be.";
     let wrong = |what: String| Failure::usage(format!("{name} holds no settings: {what}."), hint);
     match serde_json::from_slice(&bytes) {
-        Ok(Value::Object(mut members)) => {
-            // The resource of the cloud service has its settings under this name.
-            if let Some(Value::Object(properties)) = members.get_mut("properties") {
-                members = std::mem::take(properties);
-            }
-            Ok(options::without_nulls(members))
-        }
+        // The service also takes a resource of the cloud service.
+        Ok(Value::Object(members)) => Ok(members),
         Ok(_) => Err(wrong("it is no JSON object".to_owned())),
         Err(error) => Err(wrong(error.to_string())),
     }
@@ -261,9 +258,8 @@ fn explained(error: Error) -> anyhow::Error {
             404 => {
                 "`hublet hub list` lists the hubs that have settings, `hublet hub exchanges HUB` what can be replayed."
             }
-            409 => {
-                "Change them in the configuration file of the service; it reads the file again when it changes."
-            }
+            // The service says it.
+            409 => "",
             _ => return error.into(),
         },
         _ => return error.into(),

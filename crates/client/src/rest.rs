@@ -13,7 +13,7 @@ mod transport;
 use hyper::Method;
 
 pub use groups::{GroupConnection, GroupConnections, Member};
-pub use hubs::{HandlerTest, Hub, HubTest, TestStep};
+pub use hubs::{HandlerTest, Hub, HubResource, HubTest, TestStep};
 pub use permissions::Permission;
 pub use send::SendOptions;
 pub use token::{ClientType, TokenOptions};

@@ -2,7 +2,7 @@
 //! they stand for.
 
 use clap::{Arg, ArgAction, ArgMatches, Command, FromArgMatches};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::failure::Failure;
 
@@ -106,19 +106,6 @@ impl EventListeners {
             Ok(listener)
         })
     }
-}
-
-/// Members that are `null` are not set: exported resources are full of them.
-pub(super) fn without_nulls(members: Map<String, Value>) -> Map<String, Value> {
-    fn cleaned(value: Value) -> Value {
-        match value {
-            Value::Object(members) => without_nulls(members).into(),
-            Value::Array(items) => items.into_iter().map(cleaned).collect(),
-            value => value,
-        }
-    }
-    let set = members.into_iter().filter(|(_, value)| !value.is_null());
-    set.map(|(name, value)| (name, cleaned(value))).collect()
 }
 
 fn all(
@@ -317,13 +304,5 @@ mod tests {
         let error = handlers(&["url-template=a colour=red"]).unwrap_err();
         assert!(error.hint().contains("system-event, auth-type"), "{}", error.hint());
         assert!(pair("chat").is_err());
-    }
-
-    #[test]
-    fn nulls_are_not_set() {
-        let Value::Object(exported) = json!({ "a": null, "b": [{ "auth": null, "c": 1 }], "d": "x" }) else {
-            panic!("an object")
-        };
-        assert_eq!(Value::from(without_nulls(exported)), json!({ "b": [{ "c": 1 }], "d": "x" }));
     }
 }

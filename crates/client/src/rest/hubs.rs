@@ -23,6 +23,17 @@ pub struct Hub {
     pub source: String,
 }
 
+/// The settings of a hub, in the shape of the cloud service's resource.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+pub struct HubResource {
+    /// The hub's name.
+    pub name: String,
+    /// As of [`Hub`].
+    pub source: String,
+    /// The settings, with `***` in place of secrets. They may be set again so: the service knows the secrets.
+    pub properties: Value,
+}
+
 /// What a test of a hub's event handlers found.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -81,22 +92,23 @@ impl Client {
     ///
     /// # Errors
     /// The service refuses it, is not there, or answers something else.
-    pub async fn hub_settings(&mut self) -> Result<Option<Value>, Error> {
+    pub async fn hub_settings(&mut self) -> Result<Option<HubResource>, Error> {
         match self.perform(Method::GET, &self.hub_url(""), None).await {
-            Ok(body) => json(&body).map(Some),
+            Ok(body) => resource(&body).map(Some),
             // A 404 without a code comes from something that does not know of settings.
             Err(Error::Rest { status: StatusCode::NOT_FOUND, code: Some(_), .. }) => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    /// Gives the hub these settings instead of those that it had, and returns them as the service keeps them.
+    /// Gives the hub these settings, or those of a resource, instead of those that it had, and returns them as the
+    /// service keeps them.
     ///
     /// # Errors
     /// The service refuses them (400: they are wrong; 409: they are in the configuration file), or is not there.
-    pub async fn set_hub_settings(&mut self, settings: &Value) -> Result<Value, Error> {
+    pub async fn set_hub_settings(&mut self, settings: &Value) -> Result<HubResource, Error> {
         let content = Content::new("application/json", settings.to_string());
-        json(&self.perform(Method::PUT, &self.hub_url(""), Some(content)).await?)
+        resource(&self.perform(Method::PUT, &self.hub_url(""), Some(content)).await?)
     }
 
     /// Takes the hub's settings away. The hub stays usable.
@@ -136,6 +148,10 @@ impl Client {
     fn hub_url(&self, path: &str) -> String {
         format!("{}/api/ext/hubs/{}{path}", self.service.endpoint(), escape(&self.hub))
     }
+}
+
+fn resource(body: &[u8]) -> Result<HubResource, Error> {
+    serde_json::from_slice(body).map_err(|_| Error::Message("the answer holds no settings"))
 }
 
 fn json(body: &[u8]) -> Result<Value, Error> {

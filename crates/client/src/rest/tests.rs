@@ -281,24 +281,25 @@ async fn settings_of_hubs() {
         r#"{"handlers":[{"urlTemplate":"http://h","ok":false,"steps":[{"name":"validation","ok":false}]}]}"#;
     let (mut client, requests) = serve(vec![vec![
         answer(r#"{"value":[{"name":"chat","source":"file"}]}"#),
-        answer(r#"{"a":1}"#),
+        answer(r#"{"name":"chat","source":"file","properties":{"a":1}}"#),
         missing,
         unknown,
-        answer(r#"{"a":2}"#),
+        answer(r#"{"name":"chat","source":"api","properties":{"a":2}}"#),
         "HTTP/1.1 204 No Content\r\n\r\n",
         answer(test),
         answer(r#"{"value":[]}"#),
         answer("{}"),
-        answer("oops"),
+        answer("{}"),
     ]])
     .await;
     let hub = Hub { name: "chat".to_owned(), source: "file".to_owned() };
     assert_eq!(client.hubs().await.unwrap(), [hub]);
     let settings = |number: u32| serde_json::json!({ "a": number });
-    assert_eq!(client.hub_settings().await.unwrap(), Some(settings(1)));
+    let resource = client.hub_settings().await.unwrap().unwrap();
+    assert_eq!((resource.source.as_str(), resource.properties), ("file", settings(1)));
     assert_eq!(client.hub_settings().await.unwrap(), None);
     assert!(client.hub_settings().await.is_err(), "something that knows of no settings");
-    assert_eq!(client.set_hub_settings(&settings(1)).await.unwrap(), settings(2));
+    assert_eq!(client.set_hub_settings(&settings(1)).await.unwrap().properties, settings(2));
     client.delete_hub_settings().await.unwrap();
     let handlers = client.test_hub().await.unwrap().handlers;
     assert_eq!((handlers[0].url_template.as_str(), handlers[0].steps[0].ok), ("http://h", false));
