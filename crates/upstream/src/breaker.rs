@@ -48,6 +48,11 @@ impl Breaker {
         }
     }
 
+    /// Whether the handler counts as gone.
+    pub(crate) fn is_open(&self) -> bool {
+        matches!(*self.lock(), State::Open { .. })
+    }
+
     /// The handler answered.
     pub(crate) fn succeeded(&self) {
         if self.is_troubled.load(Ordering::Relaxed) {

@@ -23,7 +23,7 @@ use tokio_rustls::client::TlsStream;
 use tower_service::Service;
 
 use crate::fault::Fault;
-use crate::guard::{Guard, is_secure};
+use crate::guard::{self, Guard, is_secure};
 
 /// How long a connection may take, from the look-up of the name to the end of the TLS handshake.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -33,20 +33,24 @@ const ALPN_H2: &[u8] = b"h2";
 /// Makes connections.
 #[derive(Clone)]
 pub(crate) struct Connector {
-    guard: Arc<Guard>,
+    guard: Option<Arc<Guard>>,
     tls: TlsConnector,
     timeout: Duration,
 }
 
 impl Connector {
-    pub(crate) fn new(guard: Guard, tls: TlsConnector) -> Self {
-        Self { guard: Arc::new(guard), tls, timeout: CONNECT_TIMEOUT }
+    /// Without a guard it connects to wherever it is told.
+    pub(crate) fn new(guard: Option<Guard>, tls: TlsConnector) -> Self {
+        Self { guard: guard.map(Arc::new), tls, timeout: CONNECT_TIMEOUT }
     }
 
     async fn connect(self, uri: Uri) -> Result<Socket, Fault> {
         let deadline = Instant::now() + self.timeout;
         let attempt = async {
-            let addresses = self.guard.addresses(&uri).await?;
+            let mut addresses = guard::lookup(&uri).await?;
+            if let Some(guard) = &self.guard {
+                guard.retain_allowed(&mut addresses)?;
+            }
             let tcp = connect_tcp(&addresses, deadline).await?;
             // Requests are written whole: waiting for more to send would only delay them.
             tcp.set_nodelay(true).map_err(|error| Fault::Connect(Arc::new(error)))?;

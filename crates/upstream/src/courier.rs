@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use http::StatusCode;
@@ -10,13 +9,14 @@ use hublet_hub::{ClientEvent, EventKind, Verdict};
 use hublet_wire::cloudevents::answer::ConnectAnswer;
 use hublet_wire::id::ConnId;
 
-use crate::delivery::{Delivery, Meaning, Parcel};
+use crate::delivery::{Delivery, Parcel, Purpose, now_s};
 use crate::destinations::Destination;
 use crate::echo;
 use crate::endpoint::Endpoint;
 use crate::failure::Failure;
 use crate::gate::Gate;
 use crate::lanes::{Lane, Lanes, Turn};
+use crate::meaning::Meaning;
 use crate::node::Upstream;
 use crate::report;
 
@@ -47,9 +47,12 @@ struct Shard {
     gates: Mutex<HashMap<u64, Arc<Gate>>>,
 }
 
-struct Job {
-    parcel: Parcel,
-    on_verdict: Option<OnVerdict>,
+/// What is done in a lane.
+enum Job {
+    /// An event goes to its handler.
+    Deliver { parcel: Parcel, on_verdict: Option<OnVerdict> },
+    /// Nobody wants to know of the connection's end, but what is kept for it goes.
+    End,
 }
 
 impl std::fmt::Debug for Courier {
@@ -86,14 +89,18 @@ impl Courier {
         let destinations = self.shard.upstream.destinations(&event.client.hub);
         let destination = destinations.as_ref().and_then(|destinations| destinations.of(&event.kind));
         let Some(Destination::Endpoint(endpoint)) = destination else { return Ok(Admission::default()) };
-        let outcome = match self.shard.parcel(endpoint, event) {
+        let conn = event.client.conn;
+        let outcome = match self.shard.parcel(endpoint, Arc::new(event)) {
             Ok(parcel) => self.shard.delivery.deliver(&parcel).await,
             Err(failure) => Err(failure),
         };
         match outcome {
             Ok(Meaning::Admitted { answer, state }) => Ok(Admission { answer, state }),
             Ok(Meaning::Replied { .. } | Meaning::Noted) => Ok(Admission::default()),
-            Err(failure) => Err(failure.handshake_status()),
+            Err(failure) => {
+                self.forget(conn);
+                Err(failure.handshake_status())
+            }
         }
     }
 
@@ -104,13 +111,15 @@ impl Courier {
     /// everything else.
     pub fn dispatch(&self, event: ClientEvent, on_verdict: Option<OnVerdict>) {
         let shard = &self.shard;
+        let (conn, is_last) = (event.client.conn, matches!(event.kind, EventKind::Disconnected { .. }));
+        let event = Arc::new(event);
         let destinations = shard.upstream.destinations(&event.client.hub);
         let verdict = match destinations.as_ref().and_then(|destinations| destinations.of(&event.kind)) {
             Some(Destination::Endpoint(endpoint)) => match shard.parcel(endpoint, event) {
-                Ok(parcel) => return shard.enqueue(Job { parcel, on_verdict }),
+                Ok(parcel) => return shard.enqueue(conn, Job::Deliver { parcel, on_verdict }),
                 Err(_) => Verdict::Failed,
             },
-            Some(Destination::Echo) => echo::answer(event.kind),
+            Some(Destination::Echo) => echo::answer(&event.kind),
             // Nobody can answer, but the event is not lost (event-handlers.md §6.3).
             None if destinations.as_ref().is_some_and(|to| to.has_listener(&event.kind)) => {
                 Verdict::Handled { reply: None, state: None }
@@ -122,9 +131,18 @@ impl Courier {
                 Verdict::Failed
             }
         };
+        if is_last {
+            shard.end(conn);
+        }
         if let Some(on_verdict) = on_verdict {
             on_verdict(verdict);
         }
+    }
+
+    /// Drops what is kept for a connection, its cookies. `disconnected` does it too; this is for a client that was let in
+    /// and never came to be connected.
+    pub fn forget(&self, conn: ConnId) {
+        self.shard.upstream.jars().forget(conn);
     }
 
     /// The client's socket broke: a request that waits for the answer to its user event is cancelled, and `on_verdict` is
@@ -141,12 +159,18 @@ impl Courier {
 
 impl Shard {
     /// Takes an event in, if its endpoint has room for one more.
-    fn parcel(&self, endpoint: &Arc<Endpoint>, event: ClientEvent) -> Result<Parcel, Failure> {
+    fn parcel(&self, endpoint: &Arc<Endpoint>, event: Arc<ClientEvent>) -> Result<Parcel, Failure> {
         let Some(ticket) = self.gate(endpoint).enter(weight(&event)) else {
-            report::not_handled(endpoint, &event, &Failure::Crowded);
+            self.crowded(endpoint, &event);
             return Err(Failure::Crowded);
         };
-        Ok(Parcel { event, endpoint: Arc::clone(endpoint), ticket, time_s: now_s() })
+        let endpoint = Arc::clone(endpoint);
+        Ok(Parcel { event, endpoint, ticket, time_s: now_s(), purpose: Purpose::Client })
+    }
+
+    fn crowded(&self, endpoint: &Endpoint, event: &ClientEvent) {
+        endpoint.counters.count::<()>(&Err(Failure::Crowded));
+        report::not_handled(endpoint, event, &Failure::Crowded);
     }
 
     fn gate(&self, endpoint: &Endpoint) -> Arc<Gate> {
@@ -161,23 +185,20 @@ impl Shard {
         gate
     }
 
-    fn enqueue(self: &Arc<Self>, job: Job) {
-        let conn = job.parcel.event.client.conn;
-        let lane = match job.parcel.event.kind {
-            EventKind::User { .. } => Lane::User,
-            EventKind::Disconnected { .. } => {
-                if self.lanes.push_last(conn, job) {
-                    tokio::spawn(Arc::clone(self).run(conn, Lane::Notification));
-                }
-                return;
-            }
-            _ => Lane::Notification,
+    fn enqueue(self: &Arc<Self>, conn: ConnId, job: Job) {
+        let lane = match &job {
+            Job::Deliver { parcel, .. } => match parcel.event.kind {
+                EventKind::User { .. } => Lane::User,
+                EventKind::Disconnected { .. } => return self.enqueue_last(conn, job),
+                _ => Lane::Notification,
+            },
+            Job::End => return self.enqueue_last(conn, job),
         };
         match self.lanes.push(conn, lane, job) {
             Ok(true) => _ = tokio::spawn(Arc::clone(self).run(conn, lane)),
-            Ok(false) => {}
-            Err(Job { parcel, on_verdict }) => {
-                report::not_handled(&parcel.endpoint, &parcel.event, &Failure::Crowded);
+            Ok(false) | Err(Job::End) => {}
+            Err(Job::Deliver { parcel, on_verdict }) => {
+                self.crowded(&parcel.endpoint, &parcel.event);
                 if let Some(on_verdict) = on_verdict {
                     on_verdict(Verdict::Failed);
                 }
@@ -185,9 +206,28 @@ impl Shard {
         }
     }
 
-    /// Takes one event of a lane after another to its handler.
+    fn enqueue_last(self: &Arc<Self>, conn: ConnId, job: Job) {
+        if self.lanes.push_last(conn, job) {
+            tokio::spawn(Arc::clone(self).run(conn, Lane::Notification));
+        }
+    }
+
+    /// Drops what is kept for a connection when nothing of it is under way any more.
+    fn end(self: &Arc<Self>, conn: ConnId) {
+        if self.lanes.is_idle(conn) {
+            self.upstream.jars().forget(conn);
+        } else {
+            self.enqueue_last(conn, Job::End);
+        }
+    }
+
+    /// Does one job of a lane after another.
     async fn run(self: Arc<Self>, conn: ConnId, lane: Lane) {
-        while let Some(Turn { job: Job { parcel, on_verdict }, cancelled }) = self.lanes.next(conn, lane) {
+        while let Some(Turn { job, cancelled }) = self.lanes.next(conn, lane) {
+            let Job::Deliver { parcel, on_verdict } = job else {
+                self.upstream.jars().forget(conn);
+                continue;
+            };
             let delivery = self.delivery.deliver(&parcel);
             let outcome = match cancelled {
                 Some(cancelled) => tokio::select! {
@@ -197,6 +237,9 @@ impl Shard {
                 },
                 None => delivery.await,
             };
+            if matches!(parcel.event.kind, EventKind::Disconnected { .. }) {
+                self.upstream.jars().forget(conn);
+            }
             if let Some(on_verdict) = on_verdict {
                 on_verdict(match outcome {
                     Ok(Meaning::Replied { reply, state }) => Verdict::Handled { reply, state },
@@ -223,8 +266,4 @@ fn weight(event: &ClientEvent) -> usize {
         | EventKind::GroupLeft(text) => text.len(),
         EventKind::Connected => 0,
     }
-}
-
-fn now_s() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }

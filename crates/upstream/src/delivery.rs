@@ -1,29 +1,33 @@
 //! One event on its way to a web server and the answer on its way back (event-handlers.md §6, §7).
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderName};
+use http::header::{AUTHORIZATION, COOKIE};
+use http::{HeaderMap, HeaderName, HeaderValue, Request};
 use http_body_util::Full;
 use hublet_hub::{ClientEvent, EventKind};
-use hublet_wire::client::{Metadata, Payload};
-use hublet_wire::cloudevents::answer::{self, ConnectAnswer};
 use hublet_wire::cloudevents::header;
 use tokio::time::timeout;
 
+use crate::doctor::{KEPT_BYTES_MAX, Record};
 use crate::endpoint::Endpoint;
-use crate::failure::{Failure, STATE_BYTES_MAX};
+use crate::failure::Failure;
 use crate::fault::Fault;
 use crate::gate::Ticket;
 use crate::guard;
+use crate::meaning::Meaning;
 use crate::node::Upstream;
 use crate::origin::Origin;
 use crate::report;
 use crate::retry::{self, Step};
+use crate::rules::HandlerAuth;
 use crate::transport::{ANSWER_BYTES_MAX, Transport, drain, read};
 use crate::validation::{Refusal, validate};
+
+/// How long an event of a test or a replay may take at most: somebody waits for it.
+const TRIAL_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Takes events to web servers, in one runtime.
 #[derive(Debug)]
@@ -35,22 +39,23 @@ pub(crate) struct Delivery {
 /// An event for a web server.
 #[derive(Debug)]
 pub(crate) struct Parcel {
-    pub(crate) event: ClientEvent,
+    pub(crate) event: Arc<ClientEvent>,
     pub(crate) endpoint: Arc<Endpoint>,
     pub(crate) ticket: Ticket,
     /// When it happened, in seconds since 1970.
     pub(crate) time_s: u64,
+    pub(crate) purpose: Purpose,
 }
 
-/// What a handler's success means.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Meaning {
-    /// The client may connect.
-    Admitted { answer: ConnectAnswer, state: Option<Bytes> },
-    /// The user event was handled.
-    Replied { reply: Option<(Payload, Metadata)>, state: Option<Bytes> },
-    /// The notification arrived.
-    Noted,
+/// Why an event is sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// It happened to a client.
+    Client,
+    /// So it did some time ago, and its requests have had this id ever since. The connection may be gone.
+    Outbox(String),
+    /// Somebody wants to see what happens: it is sent once, whatever is known about the handler, and leaves no trace.
+    Trial,
 }
 
 impl Delivery {
@@ -64,71 +69,110 @@ impl Delivery {
     /// # Errors
     /// It was not handled; the log has been told.
     pub(crate) async fn deliver(&self, parcel: &Parcel) -> Result<Meaning, Failure> {
-        let endpoint = &parcel.endpoint;
-        let mut sent = None;
-        let outcome = timeout(endpoint.handler.timeout, self.send(parcel, &mut sent)).await;
+        self.deliver_recorded(parcel).await.1
+    }
+
+    /// As [`Self::deliver`], with the number that the exchange has in the endpoint's journal.
+    pub(crate) async fn deliver_recorded(&self, parcel: &Parcel) -> (u64, Result<Meaning, Failure>) {
+        let Parcel { endpoint, event, purpose, .. } = parcel;
+        let mut record = Record::new();
+        let limit = match purpose {
+            Purpose::Trial => endpoint.handler.timeout.min(TRIAL_TIMEOUT),
+            Purpose::Client | Purpose::Outbox(_) => endpoint.handler.timeout,
+        };
+        let outcome = timeout(limit, self.send(parcel, &mut record)).await;
         let outcome = outcome.unwrap_or_else(|_| {
             // What waited here for most of its time says nothing about the handler.
-            if sent.is_some_and(|sent: Instant| sent.elapsed() >= endpoint.handler.timeout / 2) {
+            if record.unanswered_for().is_some_and(|time| time >= limit / 2) {
                 self.failed(endpoint);
             }
             Err(Failure::Fault(Fault::TimedOut))
         });
         if let Err(failure) = &outcome {
-            report::not_handled(endpoint, &parcel.event, failure);
+            report::not_handled(endpoint, event, failure);
         }
-        outcome
+        endpoint.counters.count(&outcome);
+        let number = self.upstream.next_exchange();
+        endpoint.journal.push(number, event, record, outcome.as_ref().err());
+        (number, outcome)
     }
 
-    /// `sent` is when the attempt that is under way began.
-    async fn send(&self, parcel: &Parcel, sent: &mut Option<Instant>) -> Result<Meaning, Failure> {
-        let Parcel { event, endpoint, ticket, time_s } = parcel;
+    async fn send(&self, parcel: &Parcel, record: &mut Record) -> Result<Meaning, Failure> {
+        let Parcel { event, endpoint, ticket, purpose, .. } = parcel;
         let pace = self.upstream.pace();
-        if !endpoint.breaker.admits(Instant::now(), pace) {
+        let is_trial = *purpose == Purpose::Trial;
+        if !is_trial && !endpoint.breaker.admits(Instant::now(), pace) {
             return Err(Failure::Gone);
         }
-        let maker = self.upstream.request_maker();
-        self.validated(endpoint, maker.origin(&event.client.host)).await.map_err(Failure::NotValidated)?;
+        if !is_trial {
+            let origin = self.upstream.request_maker().origin(&event.client.host).to_owned();
+            self.validated(endpoint, &origin).await.map_err(Failure::NotValidated)?;
+        }
         let _slot = ticket.slot().await;
-        let request = maker.make(event, endpoint.url(&event.kind), *time_s).map_err(Failure::Unsendable)?;
-        let answer =
-            retry::send(&self.transport, request.map(Full::new), &pace.retry_delays, |step| match step {
-                Step::Sent => *sent = Some(Instant::now()),
-                Step::Answered => {
-                    *sent = None;
-                    endpoint.breaker.succeeded();
-                }
-                Step::Failed(fault) => {
-                    *sent = None;
-                    if fault.is_retried() {
-                        self.failed(endpoint);
-                    }
-                }
-            });
+        let request = record.request.insert(self.request(parcel).await?);
+        let delays = if is_trial { &[][..] } else { &pace.retry_delays };
+        let attempts = &mut record.attempts;
+        let answer = retry::send(&self.transport, request, delays, |step| {
+            attempts.note(&step);
+            match step {
+                Step::Sent => {}
+                Step::Answered(_) => endpoint.breaker.succeeded(),
+                Step::Failed(fault) if fault.is_retried() => self.failed(endpoint),
+                Step::Failed(_) => {}
+            }
+        });
         let (head, body) = answer.await.map_err(Failure::Fault)?.into_parts();
+        let response = record.response.insert((head.status, head.headers, Bytes::new()));
         if !head.status.is_success() {
-            drain(body, 0).await;
+            response.2 = drain(body, KEPT_BYTES_MAX).await;
             return Err(Failure::Status(head.status));
         }
-        match &event.kind {
-            EventKind::Connect(_) => {
-                let body = read(body, ANSWER_BYTES_MAX).await.map_err(Failure::Fault)?;
-                let answer = answer::connect_answer(&body).map_err(Failure::Answer)?;
-                Ok(Meaning::Admitted { answer, state: state(&head.headers)? })
-            }
-            EventKind::User { .. } => {
-                let body = read(body, ANSWER_BYTES_MAX).await.map_err(Failure::Fault)?;
-                let state = state(&head.headers)?;
-                Ok(Meaning::Replied { reply: reply(&head.headers, body)?, state })
+        response.2 = match &event.kind {
+            EventKind::Connect(_) | EventKind::User { .. } => {
+                read(body, ANSWER_BYTES_MAX).await.map_err(Failure::Fault)?
             }
             EventKind::Connected
             | EventKind::Disconnected { .. }
             | EventKind::GroupJoined(_)
-            | EventKind::GroupLeft(_) => {
-                drain(body, 0).await;
-                Ok(Meaning::Noted)
-            }
+            | EventKind::GroupLeft(_) => drain(body, KEPT_BYTES_MAX).await,
+        };
+        // Behind the last wait: whoever gives the event up before takes the connection's cookies away for good.
+        if *purpose == Purpose::Client && !matches!(event.kind, EventKind::Disconnected { .. }) {
+            self.upstream.jars().store(event.client.conn, request.uri(), &response.1, now_s());
         }
+        Meaning::of(&event.kind, &response.1, response.2.clone())
+    }
+
+    async fn request(&self, parcel: &Parcel) -> Result<Request<Full<Bytes>>, Failure> {
+        let Parcel { event, endpoint, time_s, purpose, .. } = parcel;
+        let url = endpoint.url(&event.kind);
+        let cookies = self.upstream.jars().header(event.client.conn, &url, now_s());
+        let request = self.upstream.request_maker().make(event, url, *time_s);
+        let mut request = request.map_err(Failure::Unsendable)?.map(Full::new);
+        let headers = request.headers_mut();
+        if let Some(cookies) = cookies {
+            headers.insert(COOKIE, cookies);
+        }
+        if let Purpose::Outbox(id) = purpose
+            && let Ok(id) = HeaderValue::from_str(id)
+        {
+            headers.insert(HeaderName::from_static(header::REQUEST_ID), id);
+        }
+        self.authorize(headers, endpoint).await?;
+        Ok(request)
+    }
+
+    /// Adds what the handler wants as a proof of where requests come from.
+    async fn authorize(&self, headers: &mut HeaderMap, endpoint: &Endpoint) -> Result<(), Failure> {
+        match &endpoint.handler.auth {
+            HandlerAuth::None => {}
+            HandlerAuth::Bearer { resource } => {
+                let token = self.upstream.tokens().authorization(resource).await.map_err(Failure::Token)?;
+                headers.insert(AUTHORIZATION, token);
+            }
+            HandlerAuth::Header(name, value) => _ = headers.insert(name, value.clone()),
+        }
+        Ok(())
     }
 
     async fn validated(&self, endpoint: &Arc<Endpoint>, origin: &str) -> Result<(), Refusal> {
@@ -142,7 +186,9 @@ impl Delivery {
                     return Ok(());
                 }
                 let origin = origin.ok_or(Refusal::Host)?;
-                let verdict = validate(&transport, url, &origin, upstream.pace()).await;
+                let pace = upstream.pace();
+                let verdict =
+                    validate(&transport, url, &origin, pace.validation_timeout, &pace.retry_delays).await;
                 if let Err(refusal) = &verdict {
                     report::refused(&endpoint, refusal);
                 }
@@ -152,6 +198,17 @@ impl Delivery {
         endpoint.validation(origin).check(self.upstream.pace(), attempt).await
     }
 
+    /// The validation of an endpoint as it goes now, without a second attempt and without anything that is known. A good
+    /// one counts for clients too.
+    pub(crate) async fn try_validation(&self, endpoint: &Endpoint, origin: &str) -> Result<(), Refusal> {
+        let text = origin;
+        let origin = Origin::new(text).ok_or(Refusal::Host)?;
+        let pace = self.upstream.pace();
+        validate(&self.transport, endpoint.validation_url(), &origin, pace.validation_timeout, &[]).await?;
+        endpoint.validation(text).settle_good(pace);
+        Ok(())
+    }
+
     fn failed(&self, endpoint: &Endpoint) {
         if endpoint.breaker.failed(Instant::now(), self.upstream.pace()) {
             report::gone(endpoint);
@@ -159,22 +216,7 @@ impl Delivery {
     }
 }
 
-/// The connection state of an answer, the last one if there are several (event-handlers.md §4.4).
-fn state(headers: &HeaderMap) -> Result<Option<Bytes>, Failure> {
-    let lines = headers.get_all(HeaderName::from_static(header::CONNECTION_STATE));
-    let Some(state) = lines.iter().next_back() else { return Ok(None) };
-    if state.len() > STATE_BYTES_MAX {
-        return Err(Failure::StateTooLarge(state.len()));
-    }
-    if state.to_str().is_err() {
-        return Err(Failure::StateNotAscii);
-    }
-    // A copy: the state stays for long, and what it is a part of is larger.
-    Ok(Some(Bytes::copy_from_slice(state.as_bytes())))
-}
-
-fn reply(headers: &HeaderMap, body: Bytes) -> Result<Option<(Payload, Metadata)>, Failure> {
-    let content_type = headers.get(CONTENT_TYPE).map(|value| value.as_bytes());
-    let lines = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
-    answer::reply(content_type, lines, body).map_err(Failure::Answer)
+/// Seconds since 1970.
+pub(crate) fn now_s() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }

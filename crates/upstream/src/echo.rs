@@ -3,9 +3,9 @@
 use hublet_hub::{EventKind, Verdict};
 
 /// What it answers: what a client sends comes back to it, everything else is fine.
-pub(crate) fn answer(kind: EventKind) -> Verdict {
+pub(crate) fn answer(kind: &EventKind) -> Verdict {
     let reply = match kind {
-        EventKind::User { payload, metadata, .. } => Some((payload, metadata)),
+        EventKind::User { payload, metadata, .. } => Some((payload.clone(), metadata.clone())),
         _ => None,
     };
     Verdict::Handled { reply, state: None }

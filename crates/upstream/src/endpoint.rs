@@ -8,6 +8,8 @@ use http::Uri;
 use hublet_hub::EventKind;
 
 use crate::breaker::Breaker;
+use crate::counters::Counters;
+use crate::doctor::Journal;
 use crate::rules::Handler;
 use crate::template::UrlTemplate;
 use crate::throttle::Throttle;
@@ -31,10 +33,13 @@ pub(crate) struct Endpoint {
     pub(crate) hub: Arc<str>,
     pub(crate) handler: Arc<Handler>,
     pub(crate) breaker: Breaker,
+    pub(crate) counters: Counters,
+    pub(crate) journal: Arc<Journal>,
     pub(crate) complaints: Throttle,
     /// Whether the log was told that the handler is trusted without validation.
     pub(crate) trust_was_told: AtomicBool,
-    template: UrlTemplate,
+    pub(crate) template: UrlTemplate,
+    authority: String,
     urls: Urls,
     validations: Mutex<HashMap<String, Arc<Validation>>>,
 }
@@ -60,7 +65,12 @@ enum UserUrls {
 }
 
 impl Endpoint {
-    pub(crate) fn new(hub: Arc<str>, handler: Arc<Handler>, template: UrlTemplate) -> Self {
+    pub(crate) fn new(
+        hub: Arc<str>,
+        handler: Arc<Handler>,
+        template: UrlTemplate,
+        journal: Arc<Journal>,
+    ) -> Self {
         let url = |event| template.expand(&hub, event);
         let is_same = url("a") == url("b");
         let urls = Urls {
@@ -77,6 +87,9 @@ impl Endpoint {
             hub,
             handler,
             breaker: Breaker::default(),
+            counters: Counters::default(),
+            journal,
+            authority: urls.validate.authority().map(ToString::to_string).unwrap_or_default(),
             complaints: Throttle::default(),
             trust_was_told: AtomicBool::new(false),
             template,
@@ -117,6 +130,16 @@ impl Endpoint {
     /// The URL for validation.
     pub(crate) fn validation_url(&self) -> &Uri {
         &self.urls.validate
+    }
+
+    /// Host and port.
+    pub(crate) fn authority(&self) -> &str {
+        &self.authority
+    }
+
+    /// The URL for an event as it may be shown.
+    pub(crate) fn shown_url(&self, event: &str) -> String {
+        self.template.shown(&self.hub, event)
     }
 
     /// The URL for validation as a log may show it.

@@ -5,42 +5,34 @@ use hublet_wire::cloudevents::answer::InvalidAnswer;
 
 use crate::fault::Fault;
 use crate::request::Unsendable;
+use crate::tokens::TokenError;
 use crate::validation::Refusal;
 
 /// Longest connection state (event-handlers.md §12).
 pub(crate) const STATE_BYTES_MAX: usize = 16 << 10;
 
 /// Why an event was not handled.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Debug, Clone)]
 pub(crate) enum Failure {
     /// The handler does not say that it wants events.
-    #[error("the handler does not allow our events")]
     NotValidated(Refusal),
     /// The handler is gone; nothing was sent.
-    #[error("nobody is at the handler for a while now, so nothing was sent; check whether it runs")]
     Gone,
+    /// There is no bearer token for the handler; nothing was sent.
+    Token(TokenError),
     /// Too many events wait for the handler; nothing was sent.
-    #[error(
-        "too many events wait for the handler, so it was dropped; make the handler faster, or raise `maxConcurrency`"
-    )]
     Crowded,
     /// No request can carry the event.
-    #[error(transparent)]
     Unsendable(Unsendable),
     /// There is no answer.
-    #[error(transparent)]
     Fault(Fault),
     /// The answer is no success.
-    #[error("the handler answered {0}")]
     Status(StatusCode),
     /// The answer has more connection state than fits.
-    #[error("the answer has {0} bytes of connection state, more than {STATE_BYTES_MAX}; keep it elsewhere")]
     StateTooLarge(usize),
     /// The answer has connection state that cannot be sent back.
-    #[error("the answer has connection state that is not ASCII; encode it, as base64 for example")]
     StateNotAscii,
     /// The answer cannot be meant.
-    #[error(transparent)]
     Answer(InvalidAnswer),
 }
 

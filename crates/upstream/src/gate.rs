@@ -33,6 +33,12 @@ impl Gate {
         Arc::new(Self { slots, events: AtomicUsize::new(0), bytes: AtomicUsize::new(0) })
     }
 
+    /// Takes an event in, however much waits.
+    pub(crate) fn enter_always(self: &Arc<Self>) -> Ticket {
+        self.events.fetch_add(1, Ordering::Relaxed);
+        Ticket { gate: Arc::clone(self), bytes: 0 }
+    }
+
     /// Takes an event with a body of so many bytes; `None`: too much waits already.
     pub(crate) fn enter(self: &Arc<Self>, bytes: usize) -> Option<Ticket> {
         let events = self.events.fetch_add(1, Ordering::Relaxed) + 1;

@@ -20,13 +20,12 @@ pub(crate) struct Guard {
 }
 
 impl Guard {
-    /// The addresses of the URL's host that may be used, at least one.
+    /// Keeps the addresses that may be used.
     ///
     /// # Errors
-    /// The host has no address, or none that is allowed.
-    pub(crate) async fn addresses(&self, uri: &Uri) -> Result<Vec<SocketAddr>, Fault> {
+    /// None of them may.
+    pub(crate) fn retain_allowed(&self, addresses: &mut Vec<SocketAddr>) -> Result<(), Fault> {
         let mut refused = None;
-        let mut addresses = lookup(uri).await?;
         addresses.retain(|address| match self.networks.check(address.ip(), self.development) {
             Ok(()) => true,
             Err(error) => {
@@ -34,10 +33,9 @@ impl Guard {
                 false
             }
         });
-        match (addresses.is_empty(), refused) {
-            (false, _) => Ok(addresses),
-            (true, Some(refused)) => Err(Fault::Refused(refused)),
-            (true, None) => Err(Fault::Name(Arc::new(io::ErrorKind::NotFound.into()))),
+        match refused {
+            Some(refused) if addresses.is_empty() => Err(Fault::Refused(refused)),
+            _ => Ok(()),
         }
     }
 }
@@ -45,14 +43,19 @@ impl Guard {
 /// Whether every address of the URL's host is on loopback.
 pub(crate) async fn is_on_loopback(uri: &Uri) -> bool {
     let on_loopback = |addresses: &[SocketAddr]| addresses.iter().all(|address| address.ip().is_loopback());
-    lookup(uri).await.is_ok_and(|addresses| !addresses.is_empty() && on_loopback(&addresses))
+    lookup(uri).await.is_ok_and(|addresses| on_loopback(&addresses))
 }
 
-async fn lookup(uri: &Uri) -> Result<Vec<SocketAddr>, Fault> {
+/// The addresses of the URL's host, at least one.
+///
+/// # Errors
+/// It has none.
+pub(crate) async fn lookup(uri: &Uri) -> Result<Vec<SocketAddr>, Fault> {
     let host = uri.host().ok_or(Fault::Url)?.trim_matches(['[', ']']);
     let port = uri.port_u16().unwrap_or(if is_secure(uri) { 443 } else { 80 });
-    let found = tokio::net::lookup_host((host, port)).await;
-    Ok(found.map_err(|error| Fault::Name(Arc::new(error)))?.collect())
+    let failed = |error: io::Error| Fault::Name(Arc::new(error));
+    let found: Vec<_> = tokio::net::lookup_host((host, port)).await.map_err(failed)?.collect();
+    if found.is_empty() { Err(failed(io::ErrorKind::NotFound.into())) } else { Ok(found) }
 }
 
 /// Whether the URL asks for TLS.

@@ -108,6 +108,11 @@ impl<T> Lanes<T> {
         starts
     }
 
+    /// Whether nothing of the connection is under way.
+    pub(crate) fn is_idle(&self, conn: ConnId) -> bool {
+        !self.lock().contains_key(&conn)
+    }
+
     /// The next job of a lane for whoever runs it; `None`: the lane does not run any longer.
     pub(crate) fn next(&self, conn: ConnId, lane: Lane) -> Option<Turn<T>> {
         let mut lanes = self.lock();

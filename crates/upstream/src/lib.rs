@@ -7,9 +7,11 @@ pub mod attributes;
 mod breaker;
 mod connector;
 pub mod cookies;
+mod counters;
 pub mod courier;
 mod delivery;
 mod destinations;
+pub mod doctor;
 mod echo;
 mod endpoint;
 pub mod environment;
@@ -18,6 +20,7 @@ mod fault;
 mod gate;
 mod guard;
 mod lanes;
+mod meaning;
 pub mod nearest;
 pub mod networks;
 pub mod node;
@@ -37,6 +40,7 @@ pub mod template;
 #[cfg(test)]
 mod tests;
 mod throttle;
+mod tokens;
 mod transport;
 mod validation;
 

@@ -2,11 +2,13 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio_rustls::TlsConnector;
 
 use crate::connector::{self, Connector};
+use crate::cookies::Jars;
 use crate::destinations::Destinations;
 use crate::environment::{Environment, SigningKeys};
 use crate::guard::Guard;
@@ -14,6 +16,7 @@ use crate::pace::Pace;
 use crate::request::RequestMaker;
 use crate::rules::HubRules;
 use crate::throttle::Throttle;
+use crate::tokens::Tokens;
 
 /// The way upstream of the whole service.
 pub struct Upstream {
@@ -26,6 +29,10 @@ pub struct Upstream {
     hubs: RwLock<Arc<HashMap<String, Arc<Destinations>>>>,
     /// About hubs without rules.
     complaints: Throttle,
+    tokens: Tokens,
+    jars: Jars,
+    /// How many there have been.
+    exchanges: AtomicU64,
 }
 
 impl std::fmt::Debug for Upstream {
@@ -44,9 +51,14 @@ impl Upstream {
     }
 
     pub(crate) fn with_pace(environment: Environment, pace: Pace) -> io::Result<Arc<Self>> {
+        let tls = connector::tls(environment.extra_roots.as_deref())?;
+        let anywhere = Connector::new(None, tls.clone());
         Ok(Arc::new(Self {
+            tokens: Tokens::new(environment.identity.as_ref(), anywhere, &pace),
+            jars: Jars::default(),
+            exchanges: AtomicU64::new(0),
             pace,
-            tls: connector::tls(environment.extra_roots.as_deref())?,
+            tls,
             request_maker: RwLock::new(Arc::new(RequestMaker::new(&environment))),
             hubs: RwLock::default(),
             complaints: Throttle::default(),
@@ -62,7 +74,7 @@ impl Upstream {
             let known = hubs.get(&name).filter(|known| Arc::ptr_eq(&known.rules, &rules));
             let destinations = match known {
                 Some(known) => Arc::clone(known),
-                None => Arc::new(Destinations::new(&name, rules)),
+                None => Arc::new(Destinations::new(&name, rules, hubs.get(&name).map(Arc::as_ref))),
             };
             (name, destinations)
         };
@@ -99,6 +111,19 @@ impl Upstream {
         &self.pace
     }
 
+    pub(crate) fn tokens(&self) -> &Tokens {
+        &self.tokens
+    }
+
+    pub(crate) fn jars(&self) -> &Jars {
+        &self.jars
+    }
+
+    /// The number of the next exchange, from 1 on.
+    pub(crate) fn next_exchange(&self) -> u64 {
+        self.exchanges.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
     pub(crate) fn complaints(&self) -> &Throttle {
         &self.complaints
     }
@@ -113,6 +138,6 @@ impl Upstream {
             networks: self.environment.allowed_networks.clone(),
             development: self.environment.development,
         };
-        Connector::new(guard, self.tls.clone())
+        Connector::new(Some(guard), self.tls.clone())
     }
 }

@@ -20,6 +20,8 @@ pub(crate) struct Pace {
     pub(crate) probe_interval_min: Duration,
     /// The longest time between probes.
     pub(crate) probe_interval_max: Duration,
+    /// For a token from the token endpoint.
+    pub(crate) token_timeout: Duration,
 }
 
 impl Default for Pace {
@@ -32,6 +34,7 @@ impl Default for Pace {
             breaker_patience: Duration::from_secs(10),
             probe_interval_min: Duration::from_secs(1),
             probe_interval_max: Duration::from_secs(30),
+            token_timeout: Duration::from_secs(10),
         }
     }
 }

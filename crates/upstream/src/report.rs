@@ -7,6 +7,7 @@ use hublet_hub::{ClientEvent, EventKind};
 use tracing::{info, warn};
 
 use crate::destinations::Destinations;
+use crate::doctor::{Site, sentence};
 use crate::endpoint::Endpoint;
 use crate::failure::Failure;
 use crate::throttle::Throttle;
@@ -43,7 +44,9 @@ pub(crate) fn not_handled(endpoint: &Endpoint, event: &ClientEvent, failure: &Fa
             status.as_u16()
         );
     } else {
-        warn!(%connection, %handler, left_out, "event {name} of hub {hub} was not handled: {failure}");
+        let site = Site { host: endpoint.authority(), origin: &event.client.host };
+        let sentence = sentence(failure, &site);
+        warn!(%connection, %handler, left_out, "event {name} of hub {hub} was not handled. {sentence}");
     }
 }
 

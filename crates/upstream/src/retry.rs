@@ -21,7 +21,7 @@ pub(crate) enum Step<'a> {
     /// An attempt begins.
     Sent,
     /// It was answered.
-    Answered,
+    Answered(StatusCode),
     /// It was not.
     Failed(&'a Fault),
 }
@@ -33,7 +33,7 @@ pub(crate) enum Step<'a> {
 /// The last attempt got no answer.
 pub(crate) async fn send(
     transport: &Transport,
-    request: Request<Full<Bytes>>,
+    request: &Request<Full<Bytes>>,
     delays: &[Duration],
     mut observe: impl FnMut(Step<'_>),
 ) -> Result<Response<Incoming>, Fault> {
@@ -43,7 +43,7 @@ pub(crate) async fn send(
         let outcome = transport.send(request.clone()).await;
         let may_pass = match &outcome {
             Ok(answer) => {
-                observe(Step::Answered);
+                observe(Step::Answered(answer.status()));
                 is_retried(answer.status())
             }
             Err(fault) => {

@@ -31,7 +31,7 @@ pub(crate) enum Refusal {
     Lost,
 }
 
-/// Asks a handler whether it wants events.
+/// Asks a handler whether it wants events. Each request may take `limit`, with retries after the delays.
 ///
 /// # Errors
 /// It does not, or does not say so.
@@ -39,11 +39,12 @@ pub(crate) async fn validate(
     transport: &Transport,
     uri: &Uri,
     origin: &Origin,
-    pace: &Pace,
+    limit: Duration,
+    delays: &[Duration],
 ) -> Result<(), Refusal> {
-    let (mut status, mut headers) = ask(transport, Method::OPTIONS, uri, origin, pace).await?;
+    let (mut status, mut headers) = ask(transport, Method::OPTIONS, uri, origin, limit, delays).await?;
     if status == StatusCode::NOT_FOUND {
-        (status, headers) = ask(transport, Method::GET, uri, origin, pace).await?;
+        (status, headers) = ask(transport, Method::GET, uri, origin, limit, delays).await?;
     }
     if !status.is_success() {
         return Err(Refusal::Status(status));
@@ -56,7 +57,8 @@ async fn ask(
     method: Method,
     uri: &Uri,
     origin: &Origin,
-    pace: &Pace,
+    limit: Duration,
+    delays: &[Duration],
 ) -> Result<(StatusCode, HeaderMap), Refusal> {
     let mut request = Request::new(Full::<Bytes>::default());
     *request.method_mut() = method;
@@ -64,8 +66,8 @@ async fn ask(
     let headers = request.headers_mut();
     headers.insert(HeaderName::from_static(header::ORIGIN), origin.value().clone());
     headers.insert(HeaderName::from_static(header::AWPS_VERSION), HeaderValue::from_static(VERSION));
-    let answer = timeout(pace.validation_timeout, async {
-        let answer = retry::send(transport, request, &pace.retry_delays, |_| {}).await?;
+    let answer = timeout(limit, async {
+        let answer = retry::send(transport, &request, delays, |_| {}).await?;
         let (head, body) = answer.into_parts();
         drain(body, 0).await;
         Ok((head.status, head.headers))
@@ -140,6 +142,11 @@ impl Validation {
         // An error is the end.
         while running.changed().await.is_ok() {}
         self.lock().standing.verdict.clone().unwrap_or(Err(Refusal::Lost))
+    }
+
+    /// A good verdict came some other way.
+    pub(crate) fn settle_good(&self, pace: &Pace) {
+        self.lock().standing.settle(Ok(()), Instant::now(), pace);
     }
 
     /// Whether the last attempt went well.

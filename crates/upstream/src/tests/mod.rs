@@ -3,6 +3,6 @@
 mod answers;
 mod delivery;
 mod order;
-mod rig;
-mod stub;
+pub(crate) mod rig;
+pub(crate) mod stub;
 mod validation;

@@ -21,11 +21,11 @@ use crate::rules::{Handler, HandlerAuth, HandlerTarget, HubRules, SystemEvents};
 use crate::settings::HubSettings;
 use crate::template::UrlTemplate;
 
-pub(super) const HUB: &str = "chat";
-pub(super) const HOST: &str = "wps.example";
+pub(crate) const HUB: &str = "chat";
+pub(crate) const HOST: &str = "wps.example";
 
 /// A client sees no time pass.
-pub(super) fn quick() -> Pace {
+pub(crate) fn quick() -> Pace {
     let ms = Duration::from_millis;
     Pace {
         retry_delays: [ms(10), ms(20), ms(30)],
@@ -35,16 +35,17 @@ pub(super) fn quick() -> Pace {
         breaker_patience: ms(50),
         probe_interval_min: ms(20),
         probe_interval_max: ms(40),
+        token_timeout: ms(500),
     }
 }
 
 /// Handlers on loopback are trusted.
-pub(super) fn development() -> Environment {
+pub(crate) fn development() -> Environment {
     Environment { development: true, ..strict() }
 }
 
 /// Handlers on loopback are reachable, but not trusted.
-pub(super) fn strict() -> Environment {
+pub(crate) fn strict() -> Environment {
     Environment {
         signing_keys: SigningKeys(vec!["key".to_owned()]),
         allowed_networks: Networks::parse(&["loopback".to_owned()]).unwrap(),
@@ -53,7 +54,7 @@ pub(super) fn strict() -> Environment {
 }
 
 /// A handler for everything but group events.
-pub(super) fn handler(url: &str) -> Handler {
+pub(crate) fn handler(url: &str) -> Handler {
     Handler {
         target: HandlerTarget::Http(UrlTemplate::parse(url).unwrap()),
         user_events: EventPattern::All,
@@ -66,7 +67,7 @@ pub(super) fn handler(url: &str) -> Handler {
     }
 }
 
-pub(super) fn rules(handlers: Vec<Handler>) -> Arc<HubRules> {
+pub(crate) fn rules(handlers: Vec<Handler>) -> Arc<HubRules> {
     Arc::new(HubRules {
         settings: HubSettings::default(),
         anonymous: false,
@@ -77,17 +78,17 @@ pub(super) fn rules(handlers: Vec<Handler>) -> Arc<HubRules> {
 }
 
 /// A courier with these handlers for [`HUB`].
-pub(super) fn courier(environment: Environment, handlers: Vec<Handler>) -> Courier {
+pub(crate) fn courier(environment: Environment, handlers: Vec<Handler>) -> Courier {
     let upstream = Upstream::with_pace(environment, quick()).unwrap();
     upstream.set_rules(HashMap::from([(HUB.to_owned(), rules(handlers))]));
     Courier::new(upstream)
 }
 
-pub(super) fn conn(slot: u32) -> ConnId {
+pub(crate) fn conn(slot: u32) -> ConnId {
     ConnId { nonce: [7; 11], shard: 0, slot, node: 1 }
 }
 
-pub(super) fn event(slot: u32, id: u64, kind: EventKind) -> ClientEvent {
+pub(crate) fn event(slot: u32, id: u64, kind: EventKind) -> ClientEvent {
     let client = ClientInfo {
         conn: conn(slot),
         hub: HUB.into(),
@@ -99,27 +100,27 @@ pub(super) fn event(slot: u32, id: u64, kind: EventKind) -> ClientEvent {
     ClientEvent { client, id, kind }
 }
 
-pub(super) fn connect(slot: u32) -> ClientEvent {
+pub(crate) fn connect(slot: u32) -> ClientEvent {
     event(slot, 0, EventKind::Connect(Bytes::from_static(b"{\"claims\":{}}")))
 }
 
-pub(super) fn user(slot: u32, id: u64, text: &'static str) -> ClientEvent {
+pub(crate) fn user(slot: u32, id: u64, text: &'static str) -> ClientEvent {
     let payload = Payload::Text(Bytes::from_static(text.as_bytes()));
     event(slot, id, EventKind::User { name: "message".into(), payload, metadata: Vec::new() })
 }
 
-pub(super) fn disconnected(slot: u32, id: u64) -> ClientEvent {
+pub(crate) fn disconnected(slot: u32, id: u64) -> ClientEvent {
     event(slot, id, EventKind::Disconnected { reason: "bye".into() })
 }
 
 /// Sends a user event; the answer comes from what is returned.
-pub(super) fn ask(courier: &Courier, event: ClientEvent) -> oneshot::Receiver<Verdict> {
+pub(crate) fn ask(courier: &Courier, event: ClientEvent) -> oneshot::Receiver<Verdict> {
     let (answered, answer) = oneshot::channel();
     courier.dispatch(event, Some(Box::new(move |verdict| _ = answered.send(verdict))));
     answer
 }
 
 /// A success without a reply.
-pub(super) fn handled() -> Verdict {
+pub(crate) fn handled() -> Verdict {
     Verdict::Handled { reply: None, state: None }
 }

@@ -10,28 +10,28 @@ use tokio::sync::watch;
 
 /// A request as it came.
 #[derive(Debug, Clone)]
-pub(super) struct Seen {
-    pub(super) method: String,
-    pub(super) target: String,
+pub(crate) struct Seen {
+    pub(crate) method: String,
+    pub(crate) target: String,
     headers: Vec<(String, String)>,
-    pub(super) body: Vec<u8>,
+    pub(crate) body: Vec<u8>,
     /// Which connection it came on, from 0 on.
-    pub(super) connection: usize,
+    pub(crate) connection: usize,
 }
 
 impl Seen {
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
-    pub(super) fn names(&self) -> Vec<&str> {
+    pub(crate) fn names(&self) -> Vec<&str> {
         self.headers.iter().map(|(name, _)| name.as_str()).collect()
     }
 }
 
 /// What the server does about a request.
 #[derive(Debug, Clone)]
-pub(super) enum Act {
+pub(crate) enum Act {
     /// Sends these bytes.
     Send(Vec<u8>),
     /// Says nothing more until the peer is gone.
@@ -45,20 +45,20 @@ pub(super) enum Act {
 }
 
 /// An answer with a body and more headers, each with its line end.
-pub(super) fn answer(status: &str, headers: &str, body: impl AsRef<[u8]>) -> Vec<Act> {
+pub(crate) fn answer(status: &str, headers: &str, body: impl AsRef<[u8]>) -> Vec<Act> {
     let body = body.as_ref();
     let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n{headers}\r\n", body.len());
     vec![Act::Send([head.into_bytes(), body.to_vec()].concat())]
 }
 
 /// A plain success.
-pub(super) fn ok() -> Vec<Act> {
+pub(crate) fn ok() -> Vec<Act> {
     answer("204 No Content", "", "")
 }
 
 /// See the module.
-pub(super) struct Stub {
-    pub(super) address: SocketAddr,
+pub(crate) struct Stub {
+    pub(crate) address: SocketAddr,
     state: Arc<State>,
 }
 
@@ -72,11 +72,11 @@ struct State {
 
 impl Stub {
     /// Starts a server. `script` says what to do about a request, which is the n-th, from 0 on.
-    pub(super) async fn start(script: impl Fn(&Seen, usize) -> Vec<Act> + Send + Sync + 'static) -> Self {
+    pub(crate) async fn start(script: impl Fn(&Seen, usize) -> Vec<Act> + Send + Sync + 'static) -> Self {
         Self::on(TcpListener::bind("127.0.0.1:0").await.unwrap(), script)
     }
 
-    pub(super) fn on(
+    pub(crate) fn on(
         listener: TcpListener,
         script: impl Fn(&Seen, usize) -> Vec<Act> + Send + Sync + 'static,
     ) -> Self {
@@ -100,27 +100,27 @@ impl Stub {
     }
 
     /// A template that leads here.
-    pub(super) fn url(&self, rest: &str) -> String {
+    pub(crate) fn url(&self, rest: &str) -> String {
         format!("http://{}{rest}", self.address)
     }
 
-    pub(super) fn seen(&self) -> Vec<Seen> {
+    pub(crate) fn seen(&self) -> Vec<Seen> {
         self.state.seen.lock().unwrap().clone()
     }
 
     /// The requests once there are so many.
-    pub(super) async fn wait_for(&self, count: usize) -> Vec<Seen> {
+    pub(crate) async fn wait_for(&self, count: usize) -> Vec<Seen> {
         self.state.counts.subscribe().wait_for(|(seen, _)| *seen >= count).await.unwrap();
         self.seen()
     }
 
     /// Waits until so many peers went away from a request that hung.
-    pub(super) async fn wait_for_gone(&self, count: usize) {
+    pub(crate) async fn wait_for_gone(&self, count: usize) {
         self.state.counts.subscribe().wait_for(|(_, gone)| *gone >= count).await.unwrap();
     }
 
     /// Lets one more [`Act::Wait`] go on.
-    pub(super) fn release(&self) {
+    pub(crate) fn release(&self) {
         self.state.released.send_modify(|released| *released += 1);
     }
 }
@@ -196,6 +196,6 @@ async fn request(socket: &mut TcpStream, buffer: &mut Vec<u8>, connection: usize
 }
 
 /// Fails instead of waiting for ever.
-pub(super) async fn soon<T>(what: impl Future<Output = T>) -> T {
+pub(crate) async fn soon<T>(what: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(20), what).await.expect("it takes too long")
 }

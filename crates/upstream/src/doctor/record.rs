@@ -1,0 +1,64 @@
+//! One exchange with a handler while it goes on.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use bytes::Bytes;
+use http::{HeaderMap, Request, StatusCode};
+use http_body_util::Full;
+
+use crate::fault::Fault;
+use crate::retry::Step;
+
+/// How much of a body is kept.
+pub(crate) const KEPT_BYTES_MAX: usize = 4 << 10;
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Record {
+    pub(super) at: SystemTime,
+    pub(crate) attempts: Attempts,
+    pub(crate) request: Option<Request<Full<Bytes>>>,
+    pub(crate) response: Option<(StatusCode, HeaderMap, Bytes)>,
+}
+
+/// The attempts of an exchange.
+#[derive(Debug)]
+pub(crate) struct Attempts {
+    pub(super) began: Instant,
+    pub(super) list: Vec<AttemptRecord>,
+}
+
+/// One attempt, with times since the beginning of the exchange.
+#[derive(Debug)]
+pub(super) struct AttemptRecord {
+    pub(super) sent: Duration,
+    /// `None`: it was given up.
+    pub(super) ended: Option<(Duration, Result<StatusCode, Fault>)>,
+}
+
+impl Record {
+    pub(crate) fn new() -> Self {
+        let attempts = Attempts { began: Instant::now(), list: Vec::new() };
+        Self { at: SystemTime::now(), attempts, request: None, response: None }
+    }
+
+    /// How long the attempt that is under way has had no answer.
+    pub(crate) fn unanswered_for(&self) -> Option<Duration> {
+        let last = self.attempts.list.last().filter(|attempt| attempt.ended.is_none())?;
+        Some(self.attempts.began.elapsed().saturating_sub(last.sent))
+    }
+}
+
+impl Attempts {
+    pub(crate) fn note(&mut self, step: &Step<'_>) {
+        let now = self.began.elapsed();
+        let ended = match step {
+            Step::Sent => return self.list.push(AttemptRecord { sent: now, ended: None }),
+            Step::Answered(status) => Ok(*status),
+            Step::Failed(fault) => Err((*fault).clone()),
+        };
+        if let Some(last) = self.list.last_mut() {
+            last.ended = Some((now, ended));
+        }
+    }
+}
