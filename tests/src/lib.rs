@@ -9,6 +9,7 @@ pub mod raw;
 mod server;
 pub mod token;
 pub mod tools;
+pub mod upstream;
 
 pub use server::{Folder, Server, command, new_folder};
 

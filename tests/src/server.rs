@@ -36,6 +36,16 @@ impl Server {
         Self::start_in(new_folder(), &[&["--listen", "127.0.0.1:0"], arguments].concat(), &[])
     }
 
+    /// Starts it with this `hublet.toml` and further arguments.
+    ///
+    /// # Panics
+    /// When it does not come up; the message has its log.
+    pub fn start_with_file(file: &str, arguments: &[&str]) -> Self {
+        let folder = new_folder();
+        std::fs::write(folder.join("hublet.toml"), file).expect("a file in a new folder");
+        Self::start_in(folder, &[&["--listen", "127.0.0.1:0"], arguments].concat(), &[])
+    }
+
     /// Starts it in a folder, with these arguments and environment variables alone.
     ///
     /// # Panics

@@ -12,7 +12,14 @@ use anyhow::{Context, Result, bail};
 use crate::run;
 
 /// Folders with a package-lock.json that tests run programs from.
-const NPM_FOLDERS: &[&str] = &["examples/node", "examples/app-server/node", "tests/sdk", "tests/dotnet"];
+const NPM_FOLDERS: &[&str] = &[
+    "examples/app-server/node",
+    "examples/chat",
+    "examples/node",
+    "tests/dotnet",
+    "tests/sdk",
+    "tests/upstream",
+];
 
 /// Programs that must be there, and where they come from.
 const REQUIRED: &[(&str, &str)] = &[
