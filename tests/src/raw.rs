@@ -60,7 +60,32 @@ impl RawClient {
     ) -> Result<(Self, String), String> {
         let rest = url.strip_prefix("ws://").expect("a ws:// URL");
         let (authority, path) = rest.split_once('/').expect("a path");
-        let mut socket = TcpStream::connect(authority).expect("the server listens");
+        let socket = TcpStream::connect(authority).expect("the server listens");
+        Self::shake_hands(socket, authority, path, subprotocol, headers)
+    }
+
+    /// Connects, unless the server is gone or goes meanwhile.
+    ///
+    /// # Panics
+    /// When the server refuses.
+    pub fn connect_if_up(url: &str, subprotocol: Option<&str>) -> Option<Self> {
+        let (authority, path) =
+            url.strip_prefix("ws://").and_then(|rest| rest.split_once('/')).expect("a URL");
+        let socket = TcpStream::connect(authority).ok()?;
+        match Self::shake_hands(socket, authority, path, subprotocol, &[]) {
+            Ok((client, _)) => Some(client),
+            Err(head) if head.is_empty() => None,
+            Err(head) => panic!("handshake refused: {head}"),
+        }
+    }
+
+    fn shake_hands(
+        mut socket: TcpStream,
+        authority: &str,
+        path: &str,
+        subprotocol: Option<&str>,
+        headers: &[&str],
+    ) -> Result<(Self, String), String> {
         socket.set_read_timeout(Some(PATIENCE)).expect("a socket option");
         socket.set_nodelay(true).expect("a socket option");
         let mut request = format!(
@@ -74,14 +99,18 @@ impl RawClient {
             request += &format!("Sec-WebSocket-Protocol: {subprotocol}\r\n");
         }
         request += "\r\n";
-        socket.write_all(request.as_bytes()).expect("the server reads");
+        // A server that ended meanwhile reads nothing, and then there is no answer.
+        let _ = socket.write_all(request.as_bytes());
         let mut received = Vec::new();
         let end = loop {
             if let Some(at) = received.windows(4).position(|four| four == b"\r\n\r\n") {
                 break at + 4;
             }
             let mut buffer = [0; 4096];
-            let count = receive(&mut socket, &mut buffer).expect("an answer in time");
+            let count = match receive(&mut socket, &mut buffer) {
+                Err(error) if error.kind() == io::ErrorKind::ConnectionReset => 0,
+                outcome => outcome.expect("an answer in time"),
+            };
             if count == 0 {
                 return Err(String::from_utf8_lossy(&received).into_owned());
             }

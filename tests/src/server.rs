@@ -169,6 +169,13 @@ impl Server {
         std::mem::take(&mut self.folder)
     }
 
+    /// Kills the service and returns its folder, for another one to start in.
+    pub fn kill_and_take_folder(mut self) -> Folder {
+        self.signal(Signal::KILL);
+        self.wait();
+        std::mem::take(&mut self.folder)
+    }
+
     /// Stops the service and returns everything it logged.
     pub fn stop_and_take_log(mut self) -> String {
         self.signal(Signal::TERM);

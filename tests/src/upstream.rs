@@ -1,6 +1,7 @@
 //! An event handler that a test scripts: a web server on loopback that keeps what it was asked and answers as it is told,
 //! also as no web server should.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -33,8 +34,10 @@ struct Shared {
 
 #[derive(Default)]
 struct Calls {
-    /// In the order in which they were read completely, and whether a test took them.
-    all: Vec<(Call, bool)>,
+    /// In the order in which they were read completely.
+    all: Vec<Call>,
+    /// Which of them a test took.
+    taken: HashSet<usize>,
     /// How often the caller ended a connection that owed it an answer.
     abandoned: usize,
 }
@@ -327,9 +330,12 @@ impl Upstream {
     /// When none comes.
     pub fn next_where(&self, what: &str, is_it: impl Fn(&Call) -> bool) -> Call {
         self.wait(what, |calls| {
-            let (call, taken) = calls.all.iter_mut().find(|(call, taken)| !taken && is_it(call))?;
-            *taken = true;
-            Some(call.clone())
+            let taken = &calls.taken;
+            let mut left = calls.all.iter().enumerate().filter(|(number, _)| !taken.contains(number));
+            let (number, call) =
+                left.find(|(_, call)| is_it(call)).map(|(number, call)| (number, call.clone()))?;
+            calls.taken.insert(number);
+            Some(call)
         })
     }
 
@@ -339,9 +345,17 @@ impl Upstream {
     /// When there are fewer.
     pub fn wait_for(&self, count: usize, is_it: impl Fn(&Call) -> bool) -> Vec<Call> {
         self.wait(&format!("{count} requests of a kind"), |calls| {
-            let found: Vec<_> = calls.all.iter().filter(|(call, _)| is_it(call)).collect();
-            (found.len() >= count).then(|| found.into_iter().map(|(call, _)| call.clone()).collect())
+            let found: Vec<&Call> = calls.all.iter().filter(|call| is_it(call)).collect();
+            (found.len() >= count).then(|| found.into_iter().cloned().collect())
         })
+    }
+
+    /// Waits until this holds of all requests.
+    ///
+    /// # Panics
+    /// When it never does.
+    pub fn wait_until(&self, what: &str, is_so: impl Fn(&[Call]) -> bool) {
+        self.wait(what, |calls| is_so(&calls.all).then_some(()));
     }
 
     /// Waits until the caller has left so often while an answer was due.
@@ -354,7 +368,7 @@ impl Upstream {
 
     /// All requests so far.
     pub fn calls(&self) -> Vec<Call> {
-        self.shared.calls().all.iter().map(|(call, _)| call.clone()).collect()
+        self.shared.calls().all.clone()
     }
 
     /// All events of a name so far.
@@ -395,7 +409,7 @@ impl Shared {
         loop {
             let call = read(&mut socket, &mut received, connection)?;
             let reply = (self.script)(&call);
-            self.calls().all.push((call, false));
+            self.calls().all.push(call);
             self.changed.notify_all();
             if let Some(gate) = &reply.gate {
                 gate.wait();
