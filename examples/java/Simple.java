@@ -11,8 +11,10 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 
 /**
- * A simple client: no subprotocol. Each line you type is published to a group as plain text, and each frame that
- * arrives is printed. Which groups it receives from is said in the token ({@code hublet token --group ...}).
+ * A simple client: no subprotocol. Each line you type is sent as plain text, and each frame that arrives is printed.
+ * With a group, the lines are published to it; which groups it receives from is said in the token
+ * ({@code hublet token --group ...}). Without a group, each line is an event for the app's event handler, whose answer
+ * is printed.
  *
  * <pre>java Simple.java "&lt;client access URL&gt;" [group]</pre>
  */
@@ -26,9 +28,11 @@ public class Simple implements WebSocket.Listener {
             System.exit(2);
         }
         System.setOut(new PrintStream(System.out, true, UTF_8));
-        String group = args.length > 1 ? args[1] : "lobby";
-        String url = args[0] + (args[0].contains("?") ? "&" : "?")
-                + "webpubsub_mode=sendToGroup&group=" + URLEncoder.encode(group, UTF_8);
+        String url = args[0];
+        if (args.length > 1) {
+            url += (url.contains("?") ? "&" : "?")
+                    + "webpubsub_mode=sendToGroup&group=" + URLEncoder.encode(args[1], UTF_8);
+        }
 
         Simple client = new Simple();
         WebSocket socket = HttpClient.newHttpClient().newWebSocketBuilder()

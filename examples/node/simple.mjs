@@ -1,19 +1,22 @@
-// A simple client: no subprotocol. Each line you type is published to a group as plain text, and each frame
-// that arrives is printed. Which groups it receives from is said in the token (`hublet token --group …`).
+// A simple client: no subprotocol. Each line you type is sent as plain text, and each frame that arrives is printed.
+// With a group, the lines are published to it; which groups it receives from is said in the token (`hublet token
+// --group …`). Without a group, each line is an event for the app's event handler, whose answer is printed.
 //
 //   node simple.mjs "<client access URL>" [group]
 import { createInterface } from "node:readline";
 import WebSocket from "ws";
 
-const [address, group = "lobby"] = process.argv.slice(2);
+const [address, group] = process.argv.slice(2);
 if (!address) {
   console.error('usage: node simple.mjs "<client access URL>" [group]');
   process.exit(2);
 }
 
 const url = new URL(address);
-url.searchParams.set("webpubsub_mode", "sendToGroup");
-url.searchParams.set("group", group);
+if (group) {
+  url.searchParams.set("webpubsub_mode", "sendToGroup");
+  url.searchParams.set("group", group);
+}
 
 const socket = new WebSocket(url);
 

@@ -1,5 +1,6 @@
-"""A simple client: no subprotocol. Each line you type is published to a group as plain text, and each frame that
-arrives is printed. Which groups it receives from is said in the token (`hublet token --group ...`).
+"""A simple client: no subprotocol. Each line you type is sent as plain text, and each frame that arrives is printed.
+With a group, the lines are published to it; which groups it receives from is said in the token (`hublet token
+--group ...`). Without a group, each line is an event for the app's event handler, whose answer is printed.
 
     python simple.py "<client access URL>" [group]
 """
@@ -14,10 +15,9 @@ from websockets.sync.client import connect
 if len(sys.argv) < 2:
     sys.exit('usage: python simple.py "<client access URL>" [group]')
 url = sys.argv[1]
-group = sys.argv[2] if len(sys.argv) > 2 else "lobby"
-
-query = urlencode({"webpubsub_mode": "sendToGroup", "group": group})
-url += ("&" if "?" in url else "?") + query
+if len(sys.argv) > 2:
+    query = urlencode({"webpubsub_mode": "sendToGroup", "group": sys.argv[2]})
+    url += ("&" if "?" in url else "?") + query
 
 
 def read_lines(socket):

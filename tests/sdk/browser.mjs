@@ -8,6 +8,7 @@ import { pathToFileURL } from "node:url";
 import { WebPubSubServiceClient } from "@azure/web-pubsub";
 import { chromium } from "playwright-core";
 import { CHROMIUM_ARGUMENTS } from "./chromium.mjs";
+import { Tab } from "./tab.mjs";
 
 const [executablePath, folder, connectionString] = process.argv.slice(2);
 const text = { contentType: "text/plain" };
@@ -25,46 +26,16 @@ const browser = await chromium.launch({ executablePath, args: CHROMIUM_ARGUMENTS
 const context = await browser.newContext();
 context.setDefaultTimeout(20_000);
 
-/** One tab. Everything it does goes through what a person sees. */
-class Tab {
-  static async open(address) {
-    const tab = new Tab();
-    tab.page = await context.newPage();
-    tab.page.on("pageerror", (error) => assert.fail(error));
-    await tab.page.goto(address);
-    return tab;
-  }
-
-  async connect(kind, url) {
-    await this.page.getByLabel("Client URL").fill(url);
-    await this.page.getByLabel(kind, { exact: true }).check();
-    await this.page.getByRole("button", { name: "Connect", exact: true }).click();
-  }
-
-  async expectStatus(words) {
-    await this.page.getByRole("status").filter({ hasText: words }).waitFor();
-  }
-
-  async say(words) {
-    await this.page.getByLabel("Message").fill(words);
-    await this.page.getByRole("button", { name: "Send" }).click();
-  }
-
-  /** Waits until the page shows exactly these messages. */
-  async expectMessages(...expected) {
-    await this.page.locator("#messages li").nth(expected.length - 1).waitFor();
-    assert.deepEqual(await this.page.locator("#messages li").allInnerTexts(), expected);
-  }
-}
+const open = (address) => Tab.open(context, address);
 
 async function clientUrl(userId, options) {
   return (await service.getClientAccessToken({ userId, ...options })).url;
 }
 
-const ann = await Tab.open(opened);
+const ann = await open(opened);
 await ann.connect("PubSub", await clientUrl("ann", { roles: ALL_ROLES }));
 await ann.expectStatus("Connected as ann, joined lobby.");
-const bob = await Tab.open(served);
+const bob = await open(served);
 await bob.connect("simple", await clientUrl("bob", { roles: ALL_ROLES, groups: ["lobby"] }));
 await bob.expectStatus("Connected, sending to lobby.");
 
@@ -94,7 +65,7 @@ await bob.page.getByRole("button", { name: "Disconnect" }).click();
 await bob.expectStatus("Closed: 1000");
 console.log("ok closing from either side");
 
-const eve = await Tab.open(opened);
+const eve = await open(opened);
 await eve.connect("PubSub", await clientUrl("eve", { roles: [] }));
 await eve.expectMessages("Forbidden: The client does not have permission to join group 'lobby'.");
 await eve.page.getByRole("button", { name: "Disconnect" }).click();

@@ -12,6 +12,34 @@ pub fn root() -> &'static Path {
     tests.parent().unwrap_or(tests)
 }
 
+/// A document with programs in it; the path is relative to the workspace.
+pub struct Document {
+    path: String,
+    text: String,
+}
+
+/// Reads a document.
+///
+/// # Panics
+/// When there is none.
+pub fn document(path: &str) -> Document {
+    let text = std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
+    Document { path: path.to_owned(), text }
+}
+
+impl Document {
+    /// The first block of a language that has this in it.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn block(&self, language: &str, mark: &str) -> String {
+        let fence = format!("```{language}\n");
+        let mut blocks = self.text.split(&fence).skip(1).filter_map(|rest| rest.split("```").next());
+        let found = blocks.find(|block| block.contains(mark));
+        found.unwrap_or_else(|| panic!("{} has no {language} program with {mark:?}", self.path)).to_owned()
+    }
+}
+
 /// A Node.js script; the path is relative to the workspace, and its packages are installed beside it.
 pub fn node(script: &str) -> Command {
     let script = root().join(script);

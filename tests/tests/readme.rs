@@ -1,5 +1,4 @@
 //! The programs in README.md, run as they stand there.
-#![allow(clippy::panic, reason = "a helper of tests fails like a test")]
 
 use std::path::Path;
 use std::process::Command;
@@ -11,16 +10,8 @@ use hublet_tests::{Folder, Server, new_folder, program, tools};
 /// What the README writes for a service that was just started.
 const ENDPOINT: &str = "http://localhost:8080";
 
-/// The blocks of one language, in order.
-fn blocks(language: &str) -> Vec<String> {
-    let readme = std::fs::read_to_string(tools::root().join("README.md")).expect("README.md");
-    let fence = format!("```{language}\n");
-    readme.split(&fence).skip(1).filter_map(|rest| rest.split("```").next().map(str::to_owned)).collect()
-}
-
 fn block(language: &str, mark: &str) -> String {
-    let found = blocks(language).into_iter().find(|block| block.contains(mark));
-    found.unwrap_or_else(|| panic!("README.md has no {language} program with {mark:?}"))
+    tools::document("README.md").block(language, mark)
 }
 
 /// A member of the group that all programs send to.

@@ -1,5 +1,6 @@
-// A simple client: no subprotocol. Each line you type is published to a group as plain text, and each frame that
-// arrives is printed. Which groups it receives from is said in the token (`hublet token --group ...`).
+// A simple client: no subprotocol. Each line you type is sent as plain text, and each frame that arrives is printed.
+// With a group, the lines are published to it; which groups it receives from is said in the token (`hublet token
+// --group ...`). Without a group, each line is an event for the app's event handler, whose answer is printed.
 //
 //   dotnet run --project simple -- "<client access URL>" [group]
 using System;
@@ -18,9 +19,11 @@ static class Program
             Console.Error.WriteLine("usage: dotnet run --project simple -- \"<client access URL>\" [group]");
             return 2;
         }
-        var group = args.Length > 1 ? args[1] : "lobby";
         var url = new UriBuilder(args[0]);
-        url.Query = url.Query.TrimStart('?') + "&webpubsub_mode=sendToGroup&group=" + Uri.EscapeDataString(group);
+        if (args.Length > 1)
+        {
+            url.Query = url.Query.TrimStart('?') + "&webpubsub_mode=sendToGroup&group=" + Uri.EscapeDataString(args[1]);
+        }
 
         using var socket = new ClientWebSocket();
         await socket.ConnectAsync(url.Uri, CancellationToken.None);
