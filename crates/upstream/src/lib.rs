@@ -45,6 +45,7 @@ mod transport;
 mod validation;
 
 pub use courier::{Admission, Courier};
+pub use doctor::{Exchange, HandlerReport, HandlerStatus, ReplayError};
 pub use environment::{Environment, Identity, Secrets, SigningKeys};
 pub use networks::Networks;
 pub use node::Upstream;

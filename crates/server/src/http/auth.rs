@@ -120,7 +120,7 @@ fn host(request: &Parts) -> &str {
 }
 
 /// The host name that the request was sent to, lower-cased and without a port; empty when it names none.
-pub(super) fn host_name(request: &Parts) -> String {
+pub(crate) fn host_name(request: &Parts) -> String {
     let host = host(request);
     let at = host.rfind(':').filter(|at| !host[*at..].contains(']'));
     host[..at.unwrap_or(host.len())].to_ascii_lowercase()

@@ -27,7 +27,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-pub(crate) use auth::{authenticate_request, endpoint, now_s};
+pub(crate) use auth::{authenticate_request, endpoint, host_name, now_s};
 pub(crate) use respond::{Response, empty, json};
 pub(crate) use router::decode;
 

@@ -1,6 +1,7 @@
 //! The admin API under `/api/ext/…`: what the original's data plane has not. Authentication and errors are those of the
 //! REST API.
 
+mod doctor;
 mod hubs;
 
 use std::borrow::Cow;
@@ -35,20 +36,34 @@ enum Operation<'a> {
     GetHub(&'a str),
     PutHub(&'a str),
     DeleteHub(&'a str),
+    TestHub(&'a str),
+    ListExchanges(&'a str),
+    Replay(&'a str, &'a str),
 }
 
 impl<'a> Operation<'a> {
     /// # Errors
     /// 404 for a path that is none, 405 for one with other methods.
     fn find(method: &Method, path: &'a str) -> Result<Self, RestError> {
-        let (first, rest) = path.split_once('/').map_or((path, None), |(first, rest)| (first, Some(rest)));
-        let operations: &[(Method, Self)] = match (&*literal(first), rest) {
-            ("hubs", None) => &[(Method::GET, Self::ListHubs)],
-            ("hubs", Some(hub)) if !hub.contains('/') => &[
+        let mut segments = path.split('/');
+        let first = literal(segments.next().unwrap_or_default());
+        let [hub, second, id, last] = std::array::from_fn(|_| segments.next());
+        if &*first != "hubs" || segments.next().is_some() {
+            return Err(RestError::NoRoute);
+        }
+        let [second, last] = [second, last].map(|segment| segment.map(literal));
+        let operations: &[(Method, Self)] = match (hub, second.as_deref(), id, last.as_deref()) {
+            (None, ..) => &[(Method::GET, Self::ListHubs)],
+            (Some(hub), None, ..) => &[
                 (Method::GET, Self::GetHub(hub)),
                 (Method::PUT, Self::PutHub(hub)),
                 (Method::DELETE, Self::DeleteHub(hub)),
             ],
+            (Some(hub), Some(":test"), None, _) => &[(Method::POST, Self::TestHub(hub))],
+            (Some(hub), Some("exchanges"), None, _) => &[(Method::GET, Self::ListExchanges(hub))],
+            (Some(hub), Some("exchanges"), Some(id), Some(":replay")) => {
+                &[(Method::POST, Self::Replay(hub, id))]
+            }
             _ => return Err(RestError::NoRoute),
         };
         let found = operations.iter().find(|(known, _)| known == method).map(|(_, operation)| *operation);
@@ -80,9 +95,15 @@ async fn answer(
             let hub = hub_name(hub)?;
             let validate = flag(&parameters, "validate")?;
             let settings = content::read_json(&request.headers, body).await?;
-            hubs::put(context, hub, &settings, validate).await
+            hubs::put(context, request, hub, &settings, validate).await
         }
         Operation::DeleteHub(hub) => hubs::delete(&context.hubs, hub_name(hub)?).await,
+        Operation::TestHub(hub) => doctor::test(context, request, &hub_name(hub)?).await,
+        Operation::ListExchanges(hub) => {
+            let top = parameters.number("top", 1, doctor::EXCHANGES_MAX)?;
+            doctor::exchanges(context, request, &hub_name(hub)?, top)
+        }
+        Operation::Replay(hub, id) => doctor::replay(context, &hub_name(hub)?, id).await,
     }
 }
 
@@ -119,6 +140,13 @@ mod tests {
             (Method::DELETE, "hubs/chat", "DeleteHub(\"chat\")"),
             (Method::PATCH, "hubs/chat", "405 [GET, PUT, DELETE]"),
             (Method::GET, "hubs/chat/x", "404"),
+            (Method::POST, "hubs/chat/:test", "TestHub(\"chat\")"),
+            (Method::GET, "hubs/chat/:TEST", "405 [POST]"),
+            (Method::POST, "hubs/chat/:test/x", "404"),
+            (Method::GET, "hubs/chat/exchanges", "ListExchanges(\"chat\")"),
+            (Method::POST, "hubs/chat/exchanges/7/:replay", "Replay(\"chat\", \"7\")"),
+            (Method::GET, "hubs/chat/exchanges/7", "404"),
+            (Method::POST, "hubs/chat/exchanges/7/:replay/x", "404"),
             (Method::GET, "", "404"),
             (Method::GET, "hub", "404"),
         ] {
@@ -140,6 +168,6 @@ mod tests {
                 count += usize::from(is_described);
             }
         }
-        assert_eq!(count, 4);
+        assert_eq!(count, 7);
     }
 }

@@ -11,7 +11,7 @@ use super::diagnosis::{Site, refusal_sentence, sentence};
 use super::exchange::Exchange;
 use super::{HandlerReport, HandlerStatus, ReplayError, StepReport};
 use crate::delivery::{Delivery, Parcel, Purpose, now_s};
-use crate::destinations::Destination;
+use crate::destinations::{Destination, Destinations};
 use crate::endpoint::Endpoint;
 use crate::failure::Failure;
 use crate::gate::Gate;
@@ -19,6 +19,7 @@ use crate::guard;
 use crate::meaning::Meaning;
 use crate::node::Upstream;
 use crate::pattern::EventPattern;
+use crate::rules::HubRules;
 
 /// The user of the sample event.
 const USER: &str = "hublet-doctor";
@@ -80,6 +81,28 @@ impl Upstream {
             });
         }
         reports
+    }
+
+    /// Asks each handler of rules that are not in effect yet whether it wants events.
+    ///
+    /// # Errors
+    /// One does not: what happened, and what to change.
+    pub async fn validate(
+        self: &Arc<Self>,
+        hub: &str,
+        rules: &Arc<HubRules>,
+        host: &str,
+    ) -> Result<(), String> {
+        let origin = self.request_maker().origin(host).to_owned();
+        for destination in Destinations::new(hub, Arc::clone(rules), None).all() {
+            let Destination::Endpoint(endpoint) = destination else { continue };
+            let site = Site { host: endpoint.authority(), origin: &origin };
+            let step = self.validation_step(endpoint, &site).await;
+            if !step.ok {
+                return Err(format!("{}: {}", endpoint.shown(), step.sentence));
+            }
+        }
+        Ok(())
     }
 
     /// The numbers of the handlers of a hub, by lower-cased name.

@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::StatusCode;
+use http::request::Parts;
 use hublet_upstream::rules::{HubRules, SettingsError};
 use hublet_upstream::settings::HubSettings;
 use serde::Serialize;
 
 use super::super::error::{Missing, RestError};
 use super::super::gone;
-use crate::http::{HttpContext, Response, json};
+use crate::http::{HttpContext, Response, host_name, json};
 use crate::hubs::{Hubs, Refusal, SETTINGS_BYTES_MAX, Source};
 
 /// A hub as the cloud service's resource model shows it, and where its settings come from.
@@ -43,6 +44,7 @@ pub(super) fn get(hubs: &Hubs, hub: &str) -> Result<Response, RestError> {
 
 pub(super) async fn put(
     context: &HttpContext,
+    request: &Parts,
     hub: Arc<str>,
     settings: &Bytes,
     validate: bool,
@@ -55,7 +57,9 @@ pub(super) async fn put(
     let settings = HubSettings::from_json(settings).map_err(invalid)?;
     let rules = context.hubs.check(&hub, settings).map_err(|refusal| refused(&hub, refusal))?;
     if validate {
-        check_handlers()?;
+        let host = host_name(request);
+        let refusal = context.courier.upstream().validate(&hub, &rules, &host).await.err();
+        refusal.map_or(Ok(()), |sentence| Err(RestError::validation("validate", sentence)))?;
     }
     let is_new = {
         let (hub, rules) = (Arc::clone(&hub), Arc::clone(&rules));
@@ -77,14 +81,6 @@ pub(super) async fn delete(hubs: &Arc<Hubs>, hub: Arc<str>) -> Result<Response, 
     Ok(gone())
 }
 
-/// The abuse protection of all handlers, before settings are taken: who asks for it must not believe it was done.
-fn check_handlers() -> Result<(), RestError> {
-    Err(RestError::validation(
-        "validate",
-        "This version cannot check handlers before it takes settings. Leave the parameter out.",
-    ))
-}
-
 /// Does what waits for the disk where no connection waits for it.
 async fn blocking<T: Send + 'static>(
     hubs: &Arc<Hubs>,
@@ -100,12 +96,12 @@ fn shown(status: StatusCode, name: &str, source: Source, rules: &HubRules) -> Re
     document(status, &Hub { name, source: source.as_str(), properties })
 }
 
-fn document(status: StatusCode, document: &impl Serialize) -> Response {
+pub(super) fn document(status: StatusCode, document: &impl Serialize) -> Response {
     // Names and texts always serialise.
     json(status, serde_json::to_vec(document).unwrap_or_default())
 }
 
-fn missing(hub: &str) -> RestError {
+pub(super) fn missing(hub: &str) -> RestError {
     RestError::Missing { severity: Missing::Error, what: "Hub", name: hub.to_owned() }
 }
 
