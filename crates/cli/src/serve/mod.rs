@@ -3,6 +3,7 @@
 mod banner;
 mod environment;
 mod log;
+mod reload;
 mod settings;
 
 use std::io::{IsTerminal, stderr, stdin, stdout};
@@ -12,6 +13,7 @@ use hublet_server::config::Config;
 use hublet_server::{Server, open_files};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use reload::Reload;
 pub(crate) use settings::Args;
 
 use crate::failure::Failure;
@@ -29,6 +31,8 @@ pub(crate) fn configuration(args: &Args) -> anyhow::Result<Config> {
 
 /// Runs the service until it is told to stop.
 pub(crate) fn run(args: Args) -> anyhow::Result<()> {
+    // Before the file is read, so that no change of it is missed.
+    let seen = reload::look(&args.file());
     let config = Arc::new(configuration(&args)?);
     log::start(log::filter(&config.log)?);
     let files = open_files::raise_limit();
@@ -36,15 +40,24 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         // Before anything is served, so that no signal is missed.
-        let mut stop = Stop::listen()?;
+        let mut signals = Signals::listen()?;
+        let mut reload = Reload::new(args, seen);
         let server = Server::start(&config).map_err(|error| cannot_start(&error))?;
         banner::print(&config, server.endpoints())?;
-        let name = stop.next().await;
+        let name = loop {
+            tokio::select! {
+                signal = signals.next() => match signal {
+                    Asked::Stop(name) => break name,
+                    Asked::Reload => reload.run(&server, "SIGHUP"),
+                },
+                () = reload.wanted() => reload.run(&server, "the configuration file has changed"),
+            }
+        };
         tracing::info!("{name}: closing all connections; a second signal ends the service at once");
         let stopping = tokio::task::spawn_blocking(|| server.stop());
         tokio::select! {
             stopped = stopping => stopped?,
-            _ = stop.next() => {
+            () = signals.stop() => {
                 tracing::warn!("stopped before all connections were closed");
                 std::process::exit(1);
             }
@@ -54,8 +67,16 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     })
 }
 
-/// The signals that stop the service.
-struct Stop {
+/// What a signal asks for.
+enum Asked {
+    /// To end; with the name of the signal for the log.
+    Stop(&'static str),
+    /// To read the configuration again.
+    Reload,
+}
+
+/// The signals that the service listens to.
+struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hangup: Signal,
@@ -63,7 +84,7 @@ struct Stop {
     at_terminal: bool,
 }
 
-impl Stop {
+impl Signals {
     fn listen() -> std::io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
@@ -73,21 +94,18 @@ impl Stop {
         })
     }
 
-    /// Waits until the service shall stop. The name of the signal is for the log.
-    async fn next(&mut self) -> &'static str {
-        loop {
-            tokio::select! {
-                _ = self.terminate.recv() => return "SIGTERM",
-                _ = self.interrupt.recv() => return "SIGINT",
-                _ = self.hangup.recv() => {
-                    if self.at_terminal {
-                        return "SIGHUP";
-                    }
-                    // Asked of services to read their configuration again: no reason to drop every client.
-                    tracing::warn!("SIGHUP: the configuration is read at the start only; restart to apply changes");
-                }
-            }
+    async fn next(&mut self) -> Asked {
+        tokio::select! {
+            _ = self.terminate.recv() => Asked::Stop("SIGTERM"),
+            _ = self.interrupt.recv() => Asked::Stop("SIGINT"),
+            // The terminal is gone; without one, it is what services are asked for by it.
+            _ = self.hangup.recv() => if self.at_terminal { Asked::Stop("SIGHUP") } else { Asked::Reload },
         }
+    }
+
+    /// Waits until a signal asks for a stop.
+    async fn stop(&mut self) {
+        while matches!(self.next().await, Asked::Reload) {}
     }
 }
 

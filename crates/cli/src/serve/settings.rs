@@ -104,12 +104,14 @@ struct Limits {
 }
 
 impl Args {
+    /// Where the configuration file is, or would be.
+    pub(super) fn file(&self) -> PathBuf {
+        self.config.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_FILE))
+    }
+
     /// The configuration: options and variables over the file, completed and checked.
     pub(super) fn config(&self) -> Result<Config, Failure> {
-        let file = match &self.config {
-            Some(file) => Some(file.clone()),
-            None => Some(PathBuf::from(DEFAULT_FILE)).filter(|file| file.is_file()),
-        };
+        let file = Some(self.file()).filter(|file| self.config.is_some() || file.is_file());
         let file = file.map(|file| ConfigFile::read(&file)).transpose().map_err(|error| wrong(&error))?;
         let lower = file.as_ref().map(ConfigFile::settings).transpose().map_err(|error| wrong(&error))?;
         let mut lower = lower.unwrap_or_default();
