@@ -192,7 +192,7 @@ fn wrong_settings() -> Vec<(Value, &'static str)> {
     vec![
         (url("http://{hub}.example/"), "urlTemplate"), // 12
         (url("http://a.example:{hub}/"), "urlTemplate"),
-        (url(key_vault), "KeyVault"), // 14
+        (url(key_vault), "[secrets]"), // 14
         (url("http://127.0.0.1:1/{other}"), "urlTemplate"),
         (url("ftp://127.0.0.1/"), "urlTemplate"),
         (url("127.0.0.1:3000/x"), "urlTemplate"),
