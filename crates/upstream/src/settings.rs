@@ -24,7 +24,7 @@ pub struct HubSettings {
     pub event_listeners: Vec<EventListenerSettings>,
     /// Settings of the cloud service's chat preview: accepted and without effect.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub chat: Option<serde_json::Value>,
+    pub chat: Option<serde_json::Map<String, serde_json::Value>>,
 }
 
 /// Allowed or not.
@@ -85,7 +85,7 @@ impl std::fmt::Debug for EventHandlerSettings {
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
 pub struct HandlerAuthSettings {
     /// `None`, `ManagedIdentity` (a bearer token from the token endpoint under `[identity]`), or `Header`.
-    #[serde(rename = "type")]
+    #[serde(rename = "type", skip_serializing_if = "String::is_empty")]
     pub kind: String,
     /// For `ManagedIdentity`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -145,8 +145,8 @@ pub struct EventListenerSettings {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
 pub struct EventFilterSettings {
-    /// `EventName`.
-    #[serde(rename = "type")]
+    /// `EventName`, or nothing.
+    #[serde(rename = "type", skip_serializing_if = "String::is_empty")]
     pub kind: String,
     /// `connected`, `disconnected`.
     #[serde(skip_serializing_if = "Vec::is_empty")]

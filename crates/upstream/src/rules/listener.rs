@@ -12,6 +12,8 @@ use crate::settings::{EventListenerSettings, ListenerEndpointSettings};
 pub const LISTENERS_MAX: usize = 10;
 /// Longest address, name or subject.
 const TEXT_BYTES_MAX: usize = 2_048;
+/// Longest name of an event hub.
+const EVENT_HUB_CHARS_MAX: usize = 256;
 const SUBJECT_DEFAULT: &str = "hublet.{hub}.{event}";
 
 pub(super) fn compile(
@@ -83,12 +85,15 @@ fn event_hub(
     settings: &ListenerEndpointSettings,
     environment: &Environment,
 ) -> Result<ListenerEndpoint, SettingsError> {
-    let name = "the name of the event hub";
     let Some(connection_string) = given(settings.connection_string.as_deref()) else {
         let namespace = settings.fully_qualified_namespace.as_deref();
         let example = "the host name of the namespace, such as my-namespace.servicebus.windows.net";
         let namespace = required(at, "fullyQualifiedNamespace", namespace, example)?;
-        let event_hub = required(at, "eventHubName", settings.event_hub_name.as_deref(), name)?;
+        if !is_authority(&namespace) {
+            let text = format!("{namespace:?} is not a host name. Write {example}.");
+            return Err(SettingsError::new(format!("{at}.fullyQualifiedNamespace"), text));
+        }
+        let event_hub = event_hub_name(at, settings.event_hub_name.as_deref())?;
         has_identity(&format!("{at}.type"), "\"EventHub\" without a `connectionString`", environment)?;
         return Ok(ListenerEndpoint::EventHub { namespace, event_hub, connection_string: None });
     };
@@ -100,7 +105,7 @@ fn event_hub(
         parts.find(|(key, _)| key.trim().eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
     };
     let endpoint = part("Endpoint").and_then(|url| url.strip_prefix("sb://"));
-    let namespace = endpoint.map(|host| host.trim_end_matches('/')).filter(|host| !host.is_empty()).ok_or_else(|| {
+    let namespace = endpoint.map(|host| host.trim_end_matches('/')).filter(|host| is_authority(host)).ok_or_else(|| {
         wrong("There is no Endpoint=sb://… in it. Copy the whole connection string of the namespace or the event hub.")
     })?;
     if part("SharedAccessKeyName").is_none() || part("SharedAccessKey").is_none_or(str::is_empty) {
@@ -116,7 +121,7 @@ fn event_hub(
                 format!("It is {given:?}, but the connection string is for {path:?}. Remove one of the two."),
             ));
         }
-        (given, path) => required(at, "eventHubName", given.or(path), name)?,
+        (given, path) => event_hub_name(at, given.or(path))?,
     };
     Ok(ListenerEndpoint::EventHub {
         namespace: namespace.to_owned(),
@@ -129,8 +134,7 @@ fn nats(at: &str, settings: &ListenerEndpointSettings) -> Result<ListenerEndpoin
     let url =
         required(at, "url", settings.url.as_deref(), "the URL of a server, such as nats://127.0.0.1:4222")?;
     let host = ["nats://", "tls://"].iter().find_map(|scheme| url.strip_prefix(scheme));
-    let authority = host.map(|rest| rest.trim_end_matches('/')).and_then(|rest| rest.parse().ok());
-    if authority.is_none_or(|authority: http::uri::Authority| authority.host().is_empty()) {
+    if !host.is_some_and(|rest| is_authority(rest.trim_end_matches('/'))) {
         // The URL is not shown: there may be a password in it.
         return Err(SettingsError::new(
             format!("{at}.url"),
@@ -153,6 +157,26 @@ fn nats(at: &str, settings: &ListenerEndpointSettings) -> Result<ListenerEndpoin
         ));
     }
     Ok(ListenerEndpoint::Nats { url, subject: subject.to_owned() })
+}
+
+/// A name as event hubs can have it.
+fn event_hub_name(at: &str, name: Option<&str>) -> Result<String, SettingsError> {
+    let name = required(at, "eventHubName", name, "the name of the event hub")?;
+    let is_inner = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    let ends = [name.bytes().next(), name.bytes().next_back()];
+    let is_good = ends.iter().flatten().all(u8::is_ascii_alphanumeric) && name.bytes().all(is_inner);
+    if is_good && name.len() <= EVENT_HUB_CHARS_MAX {
+        return Ok(name);
+    }
+    Err(SettingsError::new(
+        format!("{at}.eventHubName"),
+        format!("{name:?} is not the name of an event hub. Use letters, digits, and ._- between them."),
+    ))
+}
+
+/// Whether it is a host with or without user and port.
+fn is_authority(text: &str) -> bool {
+    text.parse().is_ok_and(|authority: http::uri::Authority| !authority.host().is_empty())
 }
 
 fn given(text: Option<&str>) -> Option<&str> {

@@ -259,6 +259,18 @@ fn mistakes_of_listeners_name_the_property() {
         ),
         (
             "",
+            r#""type": "EventHub", "fullyQualifiedNamespace": "sb://n", "eventHubName": "e""#,
+            "endpoint.fullyQualifiedNamespace`",
+            "not a host name",
+        ),
+        (
+            "",
+            r#""type": "EventHub", "fullyQualifiedNamespace": "n", "eventHubName": "-e""#,
+            "endpoint.eventHubName`",
+            "not the name of an event hub",
+        ),
+        (
+            "",
             r#""type": "EventHub", "connectionString": "secret""#,
             "endpoint.connectionString`",
             "no Endpoint=sb://",
