@@ -37,7 +37,7 @@ pub(crate) struct Args {
         value_delimiter = ','
     )]
     public_endpoints: Vec<String>,
-    /// Folder for access keys and certificates; default: hublet-data
+    /// Folder for access keys, certificates and hub settings; default: hublet-data
     #[arg(long, value_name = "FOLDER", env = "HUBLET_DATA")]
     data: Option<PathBuf>,
     /// Threads that serve connections; default: one a core
