@@ -59,7 +59,9 @@ impl Connector {
             }
             let host = uri.host().ok_or(Fault::Url)?.trim_matches(['[', ']']).to_owned();
             let name = ServerName::try_from(host).map_err(|_| Fault::Url)?;
-            let tls = self.tls.connect(name, tcp).await.map_err(|error| Fault::Tls(Arc::new(error)))?;
+            let tls = timeout_at(deadline, self.tls.connect(name, tcp));
+            let tls = tls.await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+            let tls = tls.map_err(|error| Fault::Tls(Arc::new(error)))?;
             Ok(Socket::Tls(TokioIo::new(Box::new(tls))))
         };
         timeout_at(deadline, attempt).await.unwrap_or(Err(Fault::ConnectTimeout))

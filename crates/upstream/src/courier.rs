@@ -1,7 +1,6 @@
 //! Takes the events of one shard's clients to handlers and listeners.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::StatusCode;
@@ -10,15 +9,15 @@ use hublet_wire::cloudevents::answer::ConnectAnswer;
 use hublet_wire::id::ConnId;
 
 use crate::delivery::{Delivery, Parcel, Purpose, now_s};
-use crate::destinations::Destination;
-use crate::echo;
+use crate::destinations::{Destination, Destinations};
 use crate::endpoint::Endpoint;
 use crate::failure::Failure;
-use crate::gate::Gate;
+use crate::gate::Gates;
 use crate::lanes::{Lane, Lanes, Turn};
 use crate::meaning::Meaning;
 use crate::node::Upstream;
 use crate::report;
+use crate::{durable, echo};
 
 /// Takes a user event's answer back to the shard.
 pub type OnVerdict = Box<dyn FnOnce(Verdict) + Send>;
@@ -43,16 +42,22 @@ struct Shard {
     upstream: Arc<Upstream>,
     delivery: Delivery,
     lanes: Lanes<Job>,
-    /// Of the endpoints that had events, by number.
-    gates: Mutex<HashMap<u64, Arc<Gate>>>,
+    gates: Gates,
 }
 
 /// What is done in a lane.
 enum Job {
     /// An event goes to its handler.
-    Deliver { parcel: Parcel, on_verdict: Option<OnVerdict> },
-    /// Nobody wants to know of the connection's end, but what is kept for it goes.
-    End,
+    Deliver(Parcel, Option<OnVerdict>),
+    /// A connection ends.
+    End(End),
+}
+
+struct End {
+    event: Arc<ClientEvent>,
+    destinations: Option<Arc<Destinations>>,
+    /// For a handler that is not durable.
+    parcel: Option<Parcel>,
 }
 
 impl std::fmt::Debug for Courier {
@@ -66,7 +71,7 @@ impl Courier {
     pub fn new(upstream: Arc<Upstream>) -> Self {
         let delivery = Delivery::new(Arc::clone(&upstream));
         Self {
-            shard: Arc::new(Shard { upstream, delivery, lanes: Lanes::default(), gates: Mutex::default() }),
+            shard: Arc::new(Shard { upstream, delivery, lanes: Lanes::default(), gates: Gates::default() }),
         }
     }
 
@@ -91,8 +96,8 @@ impl Courier {
         let Some(Destination::Endpoint(endpoint)) = destination else { return Ok(Admission::default()) };
         let conn = event.client.conn;
         let outcome = match self.shard.parcel(endpoint, Arc::new(event)) {
-            Ok(parcel) => self.shard.delivery.deliver(&parcel).await,
-            Err(failure) => Err(failure),
+            Some(parcel) => self.shard.delivery.deliver(&parcel).await,
+            None => Err(Failure::Crowded),
         };
         match outcome {
             Ok(Meaning::Admitted { answer, state }) => Ok(Admission { answer, state }),
@@ -111,31 +116,18 @@ impl Courier {
     /// everything else.
     pub fn dispatch(&self, event: ClientEvent, on_verdict: Option<OnVerdict>) {
         let shard = &self.shard;
-        let (conn, is_last) = (event.client.conn, matches!(event.kind, EventKind::Disconnected { .. }));
         let event = Arc::new(event);
         let destinations = shard.upstream.destinations(&event.client.hub);
-        let verdict = match destinations.as_ref().and_then(|destinations| destinations.of(&event.kind)) {
-            Some(Destination::Endpoint(endpoint)) => match shard.parcel(endpoint, event) {
-                Ok(parcel) => return shard.enqueue(conn, Job::Deliver { parcel, on_verdict }),
-                Err(_) => Verdict::Failed,
-            },
-            Some(Destination::Echo) => echo::answer(&event.kind),
-            // Nobody can answer, but the event is not lost (event-handlers.md §6.3).
-            None if destinations.as_ref().is_some_and(|to| to.has_listener(&event.kind)) => {
-                Verdict::Handled { reply: None, state: None }
-            }
-            None => {
-                if matches!(event.kind, EventKind::User { .. }) {
-                    report::not_wanted(destinations.as_deref(), shard.upstream.complaints(), &event);
+        match (&event.kind, destinations) {
+            (EventKind::User { .. }, destinations) => {
+                let verdict = shard.ask(destinations.as_deref(), event, on_verdict);
+                if let Some((verdict, on_verdict)) = verdict {
+                    on_verdict(verdict);
                 }
-                Verdict::Failed
             }
-        };
-        if is_last {
-            shard.end(conn);
-        }
-        if let Some(on_verdict) = on_verdict {
-            on_verdict(verdict);
+            (EventKind::Disconnected { .. }, destinations) => shard.end(destinations, event),
+            (_, Some(destinations)) => shard.notify(&destinations, event),
+            (_, None) => {}
         }
     }
 
@@ -158,75 +150,118 @@ impl Courier {
 }
 
 impl Shard {
-    /// Takes an event in, if its endpoint has room for one more.
-    fn parcel(&self, endpoint: &Arc<Endpoint>, event: Arc<ClientEvent>) -> Result<Parcel, Failure> {
-        let Some(ticket) = self.gate(endpoint).enter(weight(&event)) else {
-            self.crowded(endpoint, &event);
-            return Err(Failure::Crowded);
-        };
-        let endpoint = Arc::clone(endpoint);
-        Ok(Parcel { event, endpoint, ticket, time_s: now_s(), purpose: Purpose::Client })
-    }
-
-    fn crowded(&self, endpoint: &Endpoint, event: &ClientEvent) {
-        endpoint.counters.count::<()>(&Err(Failure::Crowded));
-        report::not_handled(endpoint, event, &Failure::Crowded);
-    }
-
-    fn gate(&self, endpoint: &Endpoint) -> Arc<Gate> {
-        let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(gate) = gates.get(&endpoint.number) {
-            return Arc::clone(gate);
-        }
-        // Those of endpoints that are no more go when a new one comes.
-        gates.retain(|_, gate| Arc::strong_count(gate) > 1);
-        let gate = Gate::new(endpoint.handler.max_concurrency);
-        gates.insert(endpoint.number, Arc::clone(&gate));
-        gate
-    }
-
-    fn enqueue(self: &Arc<Self>, conn: ConnId, job: Job) {
-        let lane = match &job {
-            Job::Deliver { parcel, .. } => match parcel.event.kind {
-                EventKind::User { .. } => Lane::User,
-                EventKind::Disconnected { .. } => return self.enqueue_last(conn, job),
-                _ => Lane::Notification,
+    /// Takes a user event to its handler. What is returned is known at once and still to be told.
+    fn ask(
+        self: &Arc<Self>,
+        destinations: Option<&Destinations>,
+        event: Arc<ClientEvent>,
+        on_verdict: Option<OnVerdict>,
+    ) -> Option<(Verdict, OnVerdict)> {
+        let verdict = match destinations.and_then(|destinations| destinations.of(&event.kind)) {
+            Some(Destination::Endpoint(endpoint)) => match self.parcel(endpoint, event) {
+                Some(parcel) => return self.enqueue(Lane::User, parcel, on_verdict),
+                None => Verdict::Failed,
             },
-            Job::End => return self.enqueue_last(conn, job),
-        };
-        match self.lanes.push(conn, lane, job) {
-            Ok(true) => _ = tokio::spawn(Arc::clone(self).run(conn, lane)),
-            Ok(false) | Err(Job::End) => {}
-            Err(Job::Deliver { parcel, on_verdict }) => {
-                self.crowded(&parcel.endpoint, &parcel.event);
-                if let Some(on_verdict) = on_verdict {
-                    on_verdict(Verdict::Failed);
-                }
+            Some(Destination::Echo) => echo::answer(&event.kind),
+            // Nobody can answer, but the event is not lost (event-handlers.md §6.3).
+            None if destinations.is_some_and(|destinations| destinations.has_listener(&event.kind)) => {
+                Verdict::Handled { reply: None, state: None }
             }
+            None => {
+                report::not_wanted(destinations, self.upstream.complaints(), &event);
+                Verdict::Failed
+            }
+        };
+        Some(verdict).zip(on_verdict)
+    }
+
+    /// Takes a notification but `disconnected` to its handler.
+    fn notify(self: &Arc<Self>, destinations: &Destinations, event: Arc<ClientEvent>) {
+        let outbox = self.upstream.outbox();
+        if let Some(outbox) = outbox {
+            durable::tell(outbox, destinations, &event);
+        }
+        if let Some(Destination::Endpoint(endpoint)) = destinations.of(&event.kind)
+            && !(outbox.is_some() && endpoint.handler.durable)
+            && let Some(parcel) = self.parcel(endpoint, event)
+        {
+            self.enqueue(Lane::Notification, parcel, None);
         }
     }
 
-    fn enqueue_last(self: &Arc<Self>, conn: ConnId, job: Job) {
-        if self.lanes.push_last(conn, job) {
+    /// Takes `disconnected` to its handler when nothing else of the connection is under way.
+    fn end(self: &Arc<Self>, destinations: Option<Arc<Destinations>>, event: Arc<ClientEvent>) {
+        let conn = event.client.conn;
+        let destination = destinations.as_ref().and_then(|destinations| destinations.of(&event.kind));
+        let is_stored = |endpoint: &Endpoint| self.upstream.outbox().is_some() && endpoint.handler.durable;
+        let parcel = match destination {
+            Some(Destination::Endpoint(endpoint)) if !is_stored(endpoint) => {
+                self.parcel(endpoint, Arc::clone(&event))
+            }
+            _ => None,
+        };
+        let end = End { event, destinations, parcel };
+        if end.parcel.is_none() && self.lanes.is_idle(conn) {
+            self.settle(&end);
+        } else if self.lanes.push_last(conn, Job::End(end)) {
             tokio::spawn(Arc::clone(self).run(conn, Lane::Notification));
         }
     }
 
-    /// Drops what is kept for a connection when nothing of it is under way any more.
-    fn end(self: &Arc<Self>, conn: ConnId) {
-        if self.lanes.is_idle(conn) {
-            self.upstream.jars().forget(conn);
-        } else {
-            self.enqueue_last(conn, Job::End);
+    /// Does what an end needs beside its event. Nothing of the connection is under way.
+    fn settle(&self, end: &End) {
+        if let (Some(outbox), Some(destinations)) = (self.upstream.outbox(), &end.destinations) {
+            durable::tell(outbox, destinations, &end.event);
+        }
+        self.upstream.jars().forget(end.event.client.conn);
+    }
+
+    /// Takes an event in, if its endpoint has room for one more.
+    fn parcel(&self, endpoint: &Arc<Endpoint>, event: Arc<ClientEvent>) -> Option<Parcel> {
+        let Some(ticket) = self.gates.of(endpoint).enter(weight(&event)) else {
+            crowded(endpoint, &event);
+            return None;
+        };
+        let endpoint = Arc::clone(endpoint);
+        Some(Parcel { event, endpoint, ticket, time_s: now_s(), purpose: Purpose::Client })
+    }
+
+    /// Puts an event into a lane. What is returned is known at once and still to be told.
+    fn enqueue(
+        self: &Arc<Self>,
+        lane: Lane,
+        parcel: Parcel,
+        on_verdict: Option<OnVerdict>,
+    ) -> Option<(Verdict, OnVerdict)> {
+        let conn = parcel.event.client.conn;
+        match self.lanes.push(conn, lane, Job::Deliver(parcel, on_verdict)) {
+            Ok(starts) => {
+                if starts {
+                    tokio::spawn(Arc::clone(self).run(conn, lane));
+                }
+                None
+            }
+            Err(Job::Deliver(parcel, on_verdict)) => {
+                crowded(&parcel.endpoint, &parcel.event);
+                Some(Verdict::Failed).zip(on_verdict)
+            }
+            Err(Job::End(_)) => None,
         }
     }
 
     /// Does one job of a lane after another.
     async fn run(self: Arc<Self>, conn: ConnId, lane: Lane) {
         while let Some(Turn { job, cancelled }) = self.lanes.next(conn, lane) {
-            let Job::Deliver { parcel, on_verdict } = job else {
-                self.upstream.jars().forget(conn);
-                continue;
+            let (parcel, on_verdict) = match job {
+                Job::Deliver(parcel, on_verdict) => (parcel, on_verdict),
+                Job::End(end) => {
+                    if let Some(parcel) = &end.parcel {
+                        // The log has been told if it failed.
+                        let _ = self.delivery.deliver(parcel).await;
+                    }
+                    self.settle(&end);
+                    continue;
+                }
             };
             let delivery = self.delivery.deliver(&parcel);
             let outcome = match cancelled {
@@ -237,9 +272,6 @@ impl Shard {
                 },
                 None => delivery.await,
             };
-            if matches!(parcel.event.kind, EventKind::Disconnected { .. }) {
-                self.upstream.jars().forget(conn);
-            }
             if let Some(on_verdict) = on_verdict {
                 on_verdict(match outcome {
                     Ok(Meaning::Replied { reply, state }) => Verdict::Handled { reply, state },
@@ -251,6 +283,12 @@ impl Shard {
             }
         }
     }
+}
+
+/// An endpoint has no room for an event.
+fn crowded(endpoint: &Endpoint, event: &ClientEvent) {
+    endpoint.counters.count::<()>(&Err(Failure::Crowded));
+    report::not_handled(endpoint, event, &Failure::Crowded);
 }
 
 /// The bytes that an event keeps while it waits.

@@ -1,10 +1,13 @@
 //! How much may be under way to one handler from one shard, and how much may wait. A handler that is stuck fills its own
 //! gate and nobody else's.
 
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{Semaphore, SemaphorePermit};
+
+use crate::endpoint::Endpoint;
 
 /// Events for one handler that are under way or wait, on one shard.
 const EVENTS_MAX: usize = 16_384;
@@ -19,11 +22,30 @@ pub(crate) struct Gate {
     bytes: AtomicUsize,
 }
 
+/// The gates of the endpoints that had events here.
+#[derive(Debug, Default)]
+pub(crate) struct Gates(Mutex<HashMap<u64, Arc<Gate>>>);
+
 /// An event that waits or is under way; it counts until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Ticket {
     gate: Arc<Gate>,
     bytes: usize,
+}
+
+impl Gates {
+    /// The gate of an endpoint.
+    pub(crate) fn of(&self, endpoint: &Endpoint) -> Arc<Gate> {
+        let mut gates = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(gate) = gates.get(&endpoint.number) {
+            return Arc::clone(gate);
+        }
+        // Those of endpoints that are no more go when a new one comes.
+        gates.retain(|_, gate| Arc::strong_count(gate) > 1);
+        let gate = Gate::new(endpoint.handler.max_concurrency);
+        gates.insert(endpoint.number, Arc::clone(&gate));
+        gate
+    }
 }
 
 impl Gate {

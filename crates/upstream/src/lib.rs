@@ -12,6 +12,7 @@ pub mod courier;
 mod delivery;
 mod destinations;
 pub mod doctor;
+mod durable;
 mod echo;
 mod endpoint;
 pub mod environment;

@@ -3,15 +3,17 @@
 use std::collections::HashMap;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use tokio_rustls::TlsConnector;
 
 use crate::connector::{self, Connector};
 use crate::cookies::Jars;
 use crate::destinations::Destinations;
+use crate::durable;
 use crate::environment::{Environment, SigningKeys};
 use crate::guard::Guard;
+use crate::outbox::Outbox;
 use crate::pace::Pace;
 use crate::request::RequestMaker;
 use crate::rules::HubRules;
@@ -31,6 +33,7 @@ pub struct Upstream {
     complaints: Throttle,
     tokens: Tokens,
     jars: Jars,
+    outbox: OnceLock<Outbox>,
     /// How many there have been.
     exchanges: AtomicU64,
 }
@@ -56,6 +59,7 @@ impl Upstream {
         Ok(Arc::new(Self {
             tokens: Tokens::new(environment.identity.as_ref(), anywhere, &pace),
             jars: Jars::default(),
+            outbox: OnceLock::new(),
             exchanges: AtomicU64::new(0),
             pace,
             tls,
@@ -96,7 +100,30 @@ impl Upstream {
     /// What belongs to no shard, for as long as the service runs: listeners, the outbox, fresh tokens. For the control
     /// thread.
     pub async fn run(self: Arc<Self>) {
+        if let Some(outbox) = self.outbox.get() {
+            durable::run(Arc::clone(&self), outbox).await;
+        }
         std::future::pending::<()>().await;
+    }
+
+    /// Durable handlers get their notifications by way of this outbox from now on; without one they are like others. To be
+    /// called before there are clients, and before [`Self::run`].
+    pub fn use_outbox(&self, outbox: Outbox) {
+        // The first one stays.
+        let _ = self.outbox.set(outbox);
+    }
+
+    /// A bearer token for a resource, such as an event listener's, from `[identity]`.
+    ///
+    /// # Errors
+    /// A sentence that says why there is none, and what to change.
+    pub async fn token(&self, resource: &str) -> Result<String, String> {
+        self.tokens.bare(resource).await.map_err(|error| error.to_string())
+    }
+
+    /// The outbox, if there is one.
+    pub fn outbox(&self) -> Option<&Outbox> {
+        self.outbox.get()
     }
 
     pub(crate) fn destinations(&self, hub: &str) -> Option<Arc<Destinations>> {

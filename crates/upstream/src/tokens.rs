@@ -116,11 +116,6 @@ impl Tokens {
         self.token(resource).await.map(|token| token.text.as_ref().to_owned())
     }
 
-    /// Whether there is a source at all.
-    pub(crate) fn has_source(&self) -> bool {
-        self.source.is_some()
-    }
-
     /// A token is fetched once for all that wait for it; one that gets old is used until there is a new one.
     async fn token(&self, resource: &str) -> Result<Token, TokenError> {
         let source = self.source.as_ref().ok_or(TokenError::NoIdentity)?;

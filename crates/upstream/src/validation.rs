@@ -186,3 +186,56 @@ impl Standing {
         self.next = Some(now + self.interval);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// When the next attempts are due after verdicts that come as soon as one is due, in seconds.
+    fn intervals(verdicts: &[bool]) -> Vec<u64> {
+        let (mut standing, mut now) = (Standing::default(), Instant::now());
+        let interval = |good: &bool| {
+            assert!(standing.is_due(now));
+            let verdict = if *good { Ok(()) } else { Err(Refusal::Lost) };
+            standing.settle(verdict, now, &Pace::default());
+            assert!(!standing.is_due(now + standing.interval - SECOND / 10));
+            now += standing.interval;
+            standing.interval.as_secs()
+        };
+        verdicts.iter().map(interval).collect()
+    }
+
+    #[test]
+    fn waits_grow_with_each_bad_verdict() {
+        assert_eq!(intervals(&[false; 9]), [1, 2, 4, 8, 16, 32, 60, 60, 60]);
+        assert_eq!(intervals(&[true, true, false, false, false, true, false]), [60, 60, 1, 2, 4, 60, 1]);
+    }
+
+    #[tokio::test]
+    async fn an_old_good_verdict_counts_until_there_is_a_new_one() {
+        let (validation, pace) = (Arc::<Validation>::default(), Pace::default());
+        validation.check(&pace, || async { Ok(()) }).await.unwrap();
+        // Nobody is asked as long as it is fresh.
+        validation.check(&pace, || async { Err(Refusal::Lost) }).await.unwrap();
+        let age = || validation.lock().standing.next = Some(Instant::now());
+        age();
+        let (go, gone) = tokio::sync::oneshot::channel::<()>();
+        let attempt = || async {
+            let _ = gone.await;
+            Err(Refusal::Status(StatusCode::GONE))
+        };
+        validation.check(&pace, attempt).await.unwrap();
+        // It is under way: no second one.
+        validation.check(&pace, || async { Err(Refusal::Lost) }).await.unwrap();
+        go.send(()).unwrap();
+        while validation.is_good() {
+            tokio::task::yield_now().await;
+        }
+        let refused = validation.check(&pace, || async { Ok(()) }).await;
+        assert!(matches!(refused, Err(Refusal::Status(StatusCode::GONE))), "not due yet");
+        age();
+        validation.check(&pace, || async { Ok(()) }).await.unwrap();
+    }
+}

@@ -185,3 +185,35 @@ fn shown(text: &str) -> String {
     const CHARS_MAX: usize = 200;
     text.escape_debug().take(CHARS_MAX).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[test]
+    fn each_tls_error_has_its_own_advice() {
+        let sentence = |error: rustls::Error| {
+            let fault = Fault::Tls(Arc::new(io::Error::new(io::ErrorKind::InvalidData, error)));
+            fault_sentence(&fault, &Site { host: "app.example:443", origin: "wps.example" })
+        };
+        for (error, part) in [
+            (CertificateError::UnknownIssuer, "an authority that this machine does not trust"),
+            (CertificateError::Expired, "has expired. Renew it"),
+            (CertificateError::NotValidYet, "is not valid yet"),
+            (CertificateError::NotValidForName, "is for another name"),
+            (CertificateError::Revoked, "is not good"),
+        ] {
+            let sentence = sentence(rustls::Error::InvalidCertificate(error));
+            assert!(
+                sentence.starts_with("The certificate of app.example:443") && sentence.contains(part),
+                "{sentence}"
+            );
+        }
+        let other = sentence(rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType));
+        assert!(other.contains("Write http instead of https"), "{other}");
+        let other = sentence(rustls::Error::HandshakeNotComplete);
+        assert!(other.starts_with("There is no TLS with app.example:443"), "{other}");
+    }
+}

@@ -2,7 +2,10 @@
 
 mod answers;
 mod delivery;
+mod durable;
 mod order;
+mod proofs;
 pub(crate) mod rig;
 pub(crate) mod stub;
+mod tls;
 mod validation;

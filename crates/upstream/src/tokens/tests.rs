@@ -107,7 +107,6 @@ async fn failures_say_why_and_count_for_a_moment() {
     }
     let none = Tokens::new(None, Connector::new(None, connector::tls(None).unwrap()), &quick());
     assert!(matches!(none.authorization("r").await, Err(TokenError::NoIdentity)));
-    assert!(!none.has_source());
 }
 
 #[tokio::test]
