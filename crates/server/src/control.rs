@@ -15,18 +15,25 @@ pub(crate) struct Control {
 }
 
 impl Control {
-    /// Starts the thread with this work.
+    /// Starts the thread with this work, and with the rest that is to be done when it is told to end, beside the work.
     ///
     /// # Errors
     /// The system gives no thread or no event queue.
-    pub(crate) fn start(work: impl Future<Output = ()> + Send + 'static) -> io::Result<Self> {
+    pub(crate) fn start(
+        work: impl Future<Output = ()> + Send + 'static,
+        rest: impl Future<Output = ()> + Send + 'static,
+    ) -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (running, stopped) = oneshot::channel::<()>();
         let run = move || {
             runtime.block_on(async {
+                let until_told = async {
+                    let _ = stopped.await;
+                    rest.await;
+                };
                 tokio::select! {
                     () = work => {}
-                    _ = stopped => {}
+                    () = until_told => {}
                 }
             });
             // A look-up of a host name cannot be interrupted and is not waited for.
@@ -49,7 +56,7 @@ mod tests {
 
     #[test]
     fn it_ends_when_told() {
-        let control = Control::start(std::future::pending()).unwrap();
+        let control = Control::start(std::future::pending(), async {}).unwrap();
         assert_eq!(control.thread.thread().name(), Some("control"));
         control.stop().join().unwrap();
     }

@@ -30,7 +30,7 @@ use std::time::{Duration, Instant};
 
 use hublet_hub::{HubPolicies, Limits, Shard};
 use hublet_store::Store;
-use hublet_upstream::{Courier, Upstream};
+use hublet_upstream::{Courier, Outbox, Upstream};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
@@ -47,8 +47,9 @@ use crate::shard_loop::ShardLoop;
 
 /// This node's number in connection ids; there is one node until clustering exists.
 const NODE_ID: u16 = 1;
-/// How long a stop may take: within it every client gets a close frame, after it the process may end.
-const STOP_TIMEOUT: Duration = Duration::from_millis(4_500);
+/// How long a stop may take: within it every client gets a close frame, and the application what happened to them; after
+/// it the process may end.
+const STOP_TIMEOUT: Duration = Duration::from_millis(9_500);
 /// How often a stop looks whether the threads have ended.
 const STOP_POLL: Duration = Duration::from_millis(5);
 
@@ -85,6 +86,7 @@ impl Server {
         let told = node.clone();
         let tell_shards = move |rules: &RulesByHub| told.configure(&Arc::new(policies(rules)));
         let store = Store::at(&config.data);
+        upstream.use_outbox(Outbox::open(&store)?);
         let hubs = Hubs::new(config, store, Arc::clone(&upstream), Box::new(tell_shards))?;
         let mut endpoints = Vec::new();
         let mut by_shard: Vec<Vec<Listener>> = (0..shards).map(|_| Vec::new()).collect();
@@ -130,13 +132,15 @@ impl Server {
             })?);
         }
         let fresh_keys = issuers.map(Issuers::keep_fresh);
-        let control = Control::start(async move {
+        let rest = Arc::clone(&upstream);
+        let work = async move {
             tokio::join!(upstream.run(), async {
                 if let Some(fresh_keys) = fresh_keys {
                     fresh_keys.await;
                 }
             });
-        })?;
+        };
+        let control = Control::start(work, async move { rest.drained().await })?;
         Ok(Self { config: Arc::clone(config), node, hubs, endpoints, threads, control })
     }
 
@@ -155,7 +159,8 @@ impl Server {
         &self.endpoints
     }
 
-    /// Stops: no new connections, a proper close for each client, then the threads end. Blocks at most 4.5 s.
+    /// Stops: no new connections, a proper close for each client, the events of all that, then the threads end. Blocks at
+    /// most 9.5 s.
     pub fn stop(self) {
         self.node.stop();
         let deadline = Instant::now() + STOP_TIMEOUT;

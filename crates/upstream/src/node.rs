@@ -121,6 +121,13 @@ impl Upstream {
         self.tokens.bare(resource).await.map_err(|error| error.to_string())
     }
 
+    /// Waits until what is kept to be delivered later is on the disk.
+    pub async fn drained(&self) {
+        if let Some(outbox) = self.outbox() {
+            outbox.flushed().await;
+        }
+    }
+
     /// The outbox, if there is one.
     pub fn outbox(&self) -> Option<&Outbox> {
         self.outbox.get()
