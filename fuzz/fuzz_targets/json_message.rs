@@ -3,5 +3,7 @@
 
 #[path = "checks/json_message.rs"]
 mod checks;
+#[path = "checks/request.rs"]
+mod request;
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| checks::check(data));

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hublet_wire::client::json;
+use hublet_wire::client::Format;
 use hublet_wire::id::ConnId;
 
 use crate::Millis;
@@ -83,8 +83,10 @@ impl Shard {
                 conn.position_user = members.push(member);
             }
         }
-        let connected =
-            conn.protocol.is_pubsub().then(|| json::connected_frame(conn.user.as_deref(), &conn.id));
+        let connected = conn
+            .protocol
+            .is_pubsub()
+            .then(|| Format::Json.connected_frame(conn.user.as_deref(), &conn.id, None));
         if let Some(frame) = connected {
             self.enqueue(slot, frame);
         }

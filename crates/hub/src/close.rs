@@ -1,6 +1,6 @@
 //! How connections end: by the application, by a fault of the client, by the client itself, by a stop.
 
-use hublet_wire::client::json;
+use hublet_wire::client::Format;
 use hublet_wire::ws::{self, CloseCode, Opcode};
 
 use crate::Millis;
@@ -55,7 +55,7 @@ impl Shard {
             return;
         }
         if announced && conn.protocol.is_pubsub() {
-            self.enqueue(slot, json::disconnected_frame(told));
+            self.enqueue(slot, Format::Json.disconnected_frame(told));
         }
         self.enqueue(slot, ws::encode_close(code, reason));
         self.begin_closing(slot, Phase::AwaitingClose, told, now);

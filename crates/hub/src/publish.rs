@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
-use hublet_wire::client::{MessageFrom, Metadata, Payload, json, raw};
+use hublet_wire::client::{Format, Message, MessageFrom, Metadata, Payload, raw};
 use hublet_wire::id::ConnId;
 use hublet_wire::odata::Filter;
 use smallvec::SmallVec;
@@ -65,10 +65,7 @@ impl Publish {
     pub(crate) fn frame(&self, variant: Variant) -> &Bytes {
         match variant {
             Variant::Simple => self.encoded.simple.get_or_init(|| raw::message_frame(&self.payload)),
-            Variant::Json => self
-                .encoded
-                .json
-                .get_or_init(|| json::message_frame(self.message_from(), &self.payload, &self.metadata)),
+            Variant::Json => self.encoded.json.get_or_init(|| Format::Json.message_frame(&self.message())),
         }
     }
 
@@ -82,10 +79,11 @@ impl Publish {
         same_filter && self.hub == other.hub && self.target == other.target && self.excluded == other.excluded
     }
 
-    fn message_from(&self) -> MessageFrom<'_> {
-        match &self.target {
+    fn message(&self) -> Message<'_> {
+        let from = match &self.target {
             Target::Group(group) => MessageFrom::Group { group, from_user: self.from_user.as_deref() },
             _ => MessageFrom::Server,
-        }
+        };
+        Message { from, payload: &self.payload, metadata: &self.metadata, stream: None }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use hublet_wire::client::{AckError, ClientOp, GroupAction, Payload, json};
+use hublet_wire::client::{AckError, ClientOp, Format, GroupAction, Payload, Subprotocol, json};
 use hublet_wire::ws::{self, CloseCode, Event, Opcode, ProtocolError};
 use smallvec::{SmallVec, smallvec};
 
@@ -13,8 +13,8 @@ use crate::publish::Publish;
 use crate::shard::Shard;
 use crate::target::Target;
 
-/// Reason of the close when a JSON client sends a binary message (client-protocols.md §8).
-const JSON_NEEDS_TEXT: &str = "The JSON subprotocol requires text messages.";
+/// The one subprotocol that is offered.
+const JSON: Subprotocol = Subprotocol { format: Format::Json, reliable: false };
 /// Reason of the close when nothing handles a simple client's frame (client-protocols.md §2.3).
 pub(crate) const INTERNAL_ERROR: &str = "Internal server error";
 
@@ -62,12 +62,11 @@ impl Shard {
         match (&conn.protocol, frame) {
             (Protocol::Json, Frame::Text(text)) => match json::decode(text) {
                 Ok(op) => self.request(slot, op, now),
-                Err(invalid) => {
-                    self.close_with(slot, CloseCode::INVALID_PAYLOAD, &invalid.to_string(), true, now);
-                }
+                Err(_) => self.invalid_message(slot, now),
             },
             (Protocol::Json, Frame::Binary(_)) => {
-                self.close_with(slot, CloseCode::UNSUPPORTED_DATA, JSON_NEEDS_TEXT, true, now);
+                let reason = JSON.wrong_opcode_reason();
+                self.close_with(slot, CloseCode::UNSUPPORTED_DATA, reason, true, now);
             }
             (Protocol::SimpleEvent, frame) => {
                 let name = Arc::clone(&self.message_event);
@@ -88,7 +87,7 @@ impl Shard {
     /// Executes one request of a PubSub client.
     fn request(&mut self, slot: Slot, op: ClientOp<'_>, now: Millis) {
         match op {
-            ClientOp::Ping => self.enqueue(slot, json::pong_frame()),
+            ClientOp::Ping => self.enqueue(slot, Format::Json.pong_frame()),
             // Only reliable connections have a queue of unacknowledged messages.
             ClientOp::SequenceAck { .. } => {}
             ClientOp::JoinGroup { group, ack_id } => self.acknowledged(slot, ack_id, |shard| {
@@ -118,12 +117,30 @@ impl Shard {
                 }
                 _ => self.ask(slot, Arc::from(&*event), ack_id, payload, metadata, now),
             },
-            ClientOp::GroupState { ack_id } => self.acknowledged(slot, ack_id, |_| {
+            ClientOp::SetGroupState { ack_id, .. }
+            | ClientOp::MalformedGroupState { ack_id }
+            | ClientOp::SubscribeGroupState { ack_id, .. }
+            | ClientOp::UnsubscribeGroupState { ack_id, .. } => self.acknowledged(slot, ack_id, |_| {
                 Err(AckError::BadRequest(
                     "Group state is a preview feature that this service does not offer.",
                 ))
             }),
+            // Invocations and streams are not offered.
+            ClientOp::Invoke { .. }
+            | ClientOp::MalformedInvoke { .. }
+            | ClientOp::CancelInvocation { .. }
+            | ClientOp::StreamStart { .. }
+            | ClientOp::MalformedStreamStart { .. }
+            | ClientOp::StreamData { .. }
+            | ClientOp::StreamKeepalive { .. }
+            | ClientOp::StreamEnd { .. }
+            | ClientOp::MalformedStream { .. } => self.invalid_message(slot, now),
         }
+    }
+
+    /// Closes after a message that is no request (client-protocols.md §8).
+    fn invalid_message(&mut self, slot: Slot, now: Millis) {
+        self.close_with(slot, CloseCode::INVALID_PAYLOAD, JSON.invalid_message_reason(), true, now);
     }
 
     /// Runs a request unless its ack id succeeded before, and answers with an ack if one was asked for.
@@ -156,7 +173,7 @@ impl Shard {
         {
             conn.acks.get_or_insert_default().insert(ack_id);
         }
-        self.enqueue(slot, json::ack_frame(ack_id, result.as_ref().err()));
+        self.enqueue(slot, Format::Json.ack_frame(ack_id, result.as_ref().err()));
     }
 
     fn check<'a>(&self, slot: Slot, action: GroupAction, group: &'a str) -> Result<(), AckError<'a>> {

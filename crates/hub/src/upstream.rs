@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use hublet_wire::client::{AckError, ClientOp, MessageFrom, Metadata, Payload, json, raw};
+use hublet_wire::client::{AckError, ClientOp, Format, Message, MessageFrom, Metadata, Payload, json, raw};
 use hublet_wire::id::ConnId;
 use hublet_wire::ws::CloseCode;
 
@@ -153,7 +153,7 @@ impl Shard {
         if let (Protocol::Json, Frame::Text(text)) = (&conn.protocol, &frame)
             && let Ok(ClientOp::Ping) = json::decode(text)
         {
-            self.enqueue(slot, json::pong_frame());
+            self.enqueue(slot, Format::Json.pong_frame());
             return;
         }
         let held = match frame {
@@ -194,7 +194,12 @@ impl Shard {
             Verdict::Handled { reply, .. } => {
                 if let Some((payload, metadata)) = reply {
                     let frame = if is_json {
-                        json::message_frame(MessageFrom::Server, &payload, &metadata)
+                        Format::Json.message_frame(&Message {
+                            from: MessageFrom::Server,
+                            payload: &payload,
+                            metadata: &metadata,
+                            stream: None,
+                        })
                     } else {
                         raw::message_frame(&payload)
                     };

@@ -16,6 +16,8 @@ mod key_set;
 mod odata_filter;
 #[path = "../../../fuzz/fuzz_targets/checks/percent.rs"]
 mod percent;
+#[path = "../../../fuzz/fuzz_targets/checks/request.rs"]
+mod request;
 #[path = "../../../fuzz/fuzz_targets/checks/token.rs"]
 mod token;
 

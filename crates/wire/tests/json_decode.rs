@@ -46,14 +46,6 @@ fn refuses(message: &str) {
 }
 
 #[test]
-fn the_reason_of_the_close() {
-    assert_eq!(
-        decode("{").unwrap_err().to_string(),
-        "The client message is not a valid JSON protocol message."
-    );
-}
-
-#[test]
 fn documented_requests() {
     accepts(
         r#"{"type":"joinGroup","group":"room","ackId":1}"#,
@@ -100,29 +92,9 @@ fn documented_requests() {
 }
 
 #[test]
-fn group_state_is_refused_later_with_an_ack() {
-    for kind in ["setGroupState", "subscribeGroupState", "unsubscribeGroupState"] {
-        accepts(
-            &format!(r#"{{"type":"{kind}","group":"g","ackId":1,"state":{{"k":"v"}}}}"#),
-            ClientOp::GroupState { ack_id: Some(1) },
-        );
-        accepts(&format!(r#"{{"type":"{kind}","group":"g"}}"#), ClientOp::GroupState { ack_id: None });
-        refuses(&format!(r#"{{"type":"{kind}","ackId":1}}"#));
-    }
-}
-
-#[test]
 fn requests_that_are_not_offered() {
-    refuses(
-        r#"{"type":"invoke","invocationId":"1","target":"event","event":"e","dataType":"text","data":"x"}"#,
-    );
-    refuses(r#"{"type":"cancelInvocation","invocationId":"1"}"#);
     refuses(r#"{"type":"invokeResponse","invocationId":"1","success":true}"#);
-    refuses(r#"{"type":"streamData","streamId":"s"}"#);
-    refuses(r#"{"type":"streamEnd","streamId":"s"}"#);
-    refuses(&send(r#""stream":{"streamId":"s"}"#));
-    refuses(&send(r#""data":1,"stream":{"streamId":"s"}"#));
-    accepts(&send(r#""data":1,"stream":null"#), sent(json("1")));
+    refuses(r#"{"type":"connected"}"#);
 }
 
 #[test]

@@ -2,12 +2,14 @@
 #![allow(clippy::panic, reason = "a helper of tests fails like a test")]
 
 use bytes::Bytes;
-use hublet_wire::client::{AckError, GroupAction, MessageFrom, Metadata, Payload, json};
+use hublet_wire::client::{AckError, Format, GroupAction, Message, MessageFrom, Metadata, Payload};
 use hublet_wire::id::ConnId;
 use hublet_wire::ws::{Decoder, Event, Role, encode_message};
 use hublet_wire::ws::{FRAGMENT_BYTES_MAX, Opcode};
 use proptest::prelude::*;
 use serde_json::Value;
+
+const JSON: Format = Format::Json;
 
 /// The text of the one message in `frames`.
 fn text(frames: &Bytes) -> String {
@@ -21,6 +23,10 @@ fn text(frames: &Bytes) -> String {
     assert_eq!(decoder.next(&mut input), Ok(None));
     assert!(decoder.is_idle());
     text
+}
+
+fn message_frame(from: MessageFrom<'_>, payload: &Payload, metadata: &Metadata) -> Bytes {
+    JSON.message_frame(&Message { from, payload, metadata, stream: None })
 }
 
 fn group<'a>(group: &'a str, from_user: Option<&'a str>) -> MessageFrom<'a> {
@@ -89,7 +95,7 @@ fn data_messages() {
             r#"{"type":"message","from":"server","dataType":"binary","data":""}"#,
         ),
     ] {
-        assert_eq!(text(&json::message_frame(from, &payload, metadata)), expected);
+        assert_eq!(text(&message_frame(from, &payload, metadata)), expected);
     }
 }
 
@@ -97,19 +103,25 @@ fn data_messages() {
 fn system_messages() {
     let id = ConnId { nonce: [7; 11], shard: 1, slot: 2, node: 3 };
     assert_eq!(
-        text(&json::connected_frame(Some("alice"), &id)),
+        text(&JSON.connected_frame(Some("alice"), &id, None)),
         format!(r#"{{"type":"system","event":"connected","userId":"alice","connectionId":"{id}"}}"#)
     );
     assert_eq!(
-        text(&json::connected_frame(None, &id)),
+        text(&JSON.connected_frame(None, &id, None)),
         format!(r#"{{"type":"system","event":"connected","userId":null,"connectionId":"{id}"}}"#)
     );
     assert_eq!(
-        text(&json::disconnected_frame("a \"reason\"")),
+        text(&JSON.connected_frame(Some("alice"), &id, Some("a.b-c"))),
+        format!(
+            r#"{{"type":"system","event":"connected","userId":"alice","connectionId":"{id}","reconnectionToken":"a.b-c"}}"#
+        )
+    );
+    assert_eq!(
+        text(&JSON.disconnected_frame("a \"reason\"")),
         r#"{"type":"system","event":"disconnected","message":"a \"reason\""}"#
     );
-    assert_eq!(text(&json::pong_frame()), r#"{"type":"pong"}"#);
-    assert_eq!(json::pong_frame(), encode_message(Opcode::Text, br#"{"type":"pong"}"#));
+    assert_eq!(text(&JSON.pong_frame()), r#"{"type":"pong"}"#);
+    assert_eq!(JSON.pong_frame(), encode_message(Opcode::Text, br#"{"type":"pong"}"#));
 }
 
 #[test]
@@ -150,15 +162,14 @@ fn acks() {
             r#"{"type":"ack","ackId":2,"success":false,"error":{"name":"BadRequest","message":"Too much."}}"#,
         ),
     ] {
-        assert_eq!(text(&json::ack_frame(ack_id, error.as_ref())), expected);
+        assert_eq!(text(&JSON.ack_frame(ack_id, error.as_ref())), expected);
     }
 }
 
 #[test]
 fn long_messages_come_in_fragments() {
     let data = "ü".repeat(150 << 10);
-    let frames =
-        json::message_frame(MessageFrom::Server, &Payload::Text(data.clone().into()), &Metadata::new());
+    let frames = message_frame(MessageFrom::Server, &Payload::Text(data.clone().into()), &Metadata::new());
     assert!(frames.len() > 4 * FRAGMENT_BYTES_MAX);
     let value: Value = serde_json::from_str(&text(&frames)).unwrap();
     assert_eq!(value["data"], data);
@@ -173,7 +184,7 @@ proptest! {
         metadata in prop::collection::btree_map("[!-~]{1,9}", "[ -~]{0,20}", 0..4),
     ) {
         let pairs: Metadata = metadata.clone().into_iter().collect();
-        let frames = json::message_frame(group(&name, user.as_deref()), &Payload::Text(data.clone().into()), &pairs);
+        let frames = message_frame(group(&name, user.as_deref()), &Payload::Text(data.clone().into()), &pairs);
         let value: Value = serde_json::from_str(&text(&frames)).unwrap();
         prop_assert_eq!(&value["data"], &data);
         prop_assert_eq!(&value["group"], &name);

@@ -1,59 +1,16 @@
 //! `google.protobuf.Any`, which the service passes through without opening it.
 
+use super::protobuf::fields;
+
 /// Whether `bytes` are a well-formed serialised `google.protobuf.Any`: a type URL in valid UTF-8 as field 1 and bytes
 /// as field 2, both optional as everything in proto3. Unknown fields are skipped, groups are not accepted.
 pub fn is_any(bytes: &[u8]) -> bool {
-    let mut rest = bytes;
-    while !rest.is_empty() {
-        match field(rest) {
-            Some(after) => rest = after,
-            None => return false,
-        }
-    }
-    true
-}
-
-/// What follows the first field of `bytes`, if that field is well-formed.
-fn field(bytes: &[u8]) -> Option<&[u8]> {
-    let (tag, rest) = varint(bytes)?;
-    let tag = u32::try_from(tag).ok()?;
-    match (tag >> 3, tag & 7) {
-        (0, _) => None,
-        (1, 2) => {
-            let (type_url, rest) = delimited(rest)?;
-            simdutf8::basic::from_utf8(type_url).is_ok().then_some(rest)
-        }
-        (2, 2) => Some(delimited(rest)?.1),
-        (1 | 2, _) => None,
-        (_, 0) => Some(varint(rest)?.1),
-        (_, 1) => rest.get(8..),
-        (_, 2) => Some(delimited(rest)?.1),
-        (_, 5) => rest.get(4..),
-        _ => None,
-    }
-}
-
-/// A length and that many bytes, and what follows them.
-fn delimited(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (len, rest) = varint(bytes)?;
-    rest.split_at_checked(usize::try_from(len).ok()?)
-}
-
-/// A number of at most 64 bits, and what follows it.
-fn varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
-    let mut value = 0_u64;
-    for (index, byte) in bytes.iter().enumerate().take(10) {
-        let bits = u64::from(byte & 0x7f);
-        // The tenth byte has room for one bit only.
-        if index == 9 && bits > 1 {
-            return None;
-        }
-        value |= bits << (7 * index);
-        if byte & 0x80 == 0 {
-            return Some((value, &bytes[index + 1..]));
-        }
-    }
-    None
+    fields(bytes).all(|field| match field {
+        Some((1, type_url)) => type_url.text().is_some(),
+        Some((2, value)) => value.bytes().is_some(),
+        Some(_) => true,
+        None => false,
+    })
 }
 
 #[cfg(test)]

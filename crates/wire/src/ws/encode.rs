@@ -11,16 +11,16 @@ use super::mask;
 pub const FRAGMENT_BYTES_MAX: usize = 65_536;
 
 /// Longest header without a key.
-const PLAIN_HEADER_MAX: usize = 10;
+pub(crate) const PLAIN_HEADER_MAX: usize = 10;
 
 /// Header of an outgoing frame in its shortest form.
-struct OutHeader {
+pub(crate) struct OutHeader {
     bytes: [u8; PLAIN_HEADER_MAX],
     len: usize,
 }
 
 impl OutHeader {
-    fn new(fin: bool, opcode: Opcode, masked: bool, payload_len: usize) -> Self {
+    pub(crate) fn new(fin: bool, opcode: Opcode, masked: bool, payload_len: usize) -> Self {
         let mut bytes = [0; PLAIN_HEADER_MAX];
         bytes[0] = u8::from(fin) << 7 | opcode as u8;
         let len = match (u8::try_from(payload_len), u16::try_from(payload_len)) {
@@ -43,7 +43,7 @@ impl OutHeader {
         Self { bytes, len }
     }
 
-    fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes[..self.len]
     }
 }
@@ -54,6 +54,17 @@ pub fn encode_message(opcode: Opcode, payload: &[u8]) -> Bytes {
         let header = OutHeader::new(true, opcode, false, payload.len());
         return [header.bytes(), payload].concat().into();
     }
+    encode_fragments(opcode, payload)
+}
+
+/// Encodes the rest of a message of which other frames are sent before, in fragments of at most
+/// [`FRAGMENT_BYTES_MAX`]. `payload` is not empty.
+pub(crate) fn encode_continuation(payload: &[u8]) -> Bytes {
+    encode_fragments(Opcode::Continuation, payload)
+}
+
+/// The first fragment has the opcode, the last one ends the message.
+fn encode_fragments(opcode: Opcode, payload: &[u8]) -> Bytes {
     let fragments = payload.len().div_ceil(FRAGMENT_BYTES_MAX);
     let mut out = Vec::with_capacity(fragments * PLAIN_HEADER_MAX + payload.len());
     for (index, fragment) in payload.chunks(FRAGMENT_BYTES_MAX).enumerate() {

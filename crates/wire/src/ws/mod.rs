@@ -20,5 +20,6 @@ pub use encode::{
     FRAGMENT_BYTES_MAX, MessageWriter, encode_close, encode_control, encode_masked, encode_masked_close,
     encode_message,
 };
+pub(crate) use encode::{OutHeader, PLAIN_HEADER_MAX, encode_continuation};
 pub use frame::{Opcode, Role};
 pub use message::{Decoder, Event, ProtocolError};

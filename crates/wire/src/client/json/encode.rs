@@ -1,31 +1,58 @@
-//! Messages of the service. Keys stand in the order of client-protocols.md §3.5 and nothing is written but what is
-//! shown there, because official tests compare the raw text.
+//! Data messages. Keys stand in the order of client-protocols.md §3.5 and nothing is written but what is shown there,
+//! because official tests compare the raw text.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 
-use crate::client::{AckError, MessageFrom, Metadata, Payload};
-use crate::id::ConnId;
+use super::text::{
+    base64_bytes, escaped_bytes, put, put_base64, put_optional_string, put_string, string_bytes,
+};
+use crate::client::message::StreamError;
+use crate::client::shared::{Numbering, SharedMessage};
+use crate::client::{Message, MessageFrom, Metadata, Payload, StreamInfo};
 use crate::ws::{MessageWriter, Opcode};
 
 /// Room for the keys and punctuation of the longest message beside its variable parts.
-const ENVELOPE_BYTES: usize = 128;
+pub(super) const ENVELOPE_BYTES: usize = 128;
+/// The same for the `stream` of a message.
+const STREAM_BYTES: usize = 192;
 
 /// A data message as complete frames. It is built in one allocation, which the frames then share.
-pub fn message_frame(from: MessageFrom<'_>, payload: &Payload, metadata: &Metadata) -> Bytes {
-    let mut writer = MessageWriter::new(Opcode::Text, message_bytes(from, payload, metadata));
+pub(in crate::client) fn message_frame(message: &Message<'_>) -> Bytes {
+    let mut writer = MessageWriter::new(Opcode::Text, message_bytes(message));
     let out = writer.buf();
-    match from {
-        MessageFrom::Server => put(out, r#"{"type":"message","from":"server""#),
+    put(out, "{");
+    put_message(out, message);
+    writer.finish()
+}
+
+/// A data message for receivers with sequence ids, which stand first so that everything else is shared.
+pub(in crate::client) fn shared_message(message: &Message<'_>) -> SharedMessage {
+    let mut rest = Vec::with_capacity(message_bytes(message));
+    put_message(&mut rest, message);
+    SharedMessage::new(Numbering::Json, rest)
+}
+
+/// Everything after the opening brace.
+fn put_message(out: &mut Vec<u8>, message: &Message<'_>) {
+    match message.from {
+        MessageFrom::Server => put(out, r#""type":"message","from":"server""#),
         MessageFrom::Group { group, from_user } => {
-            put(out, r#"{"type":"message","from":"group","group":"#);
+            put(out, r#""type":"message","from":"group","group":"#);
             put_string(out, group.as_bytes());
             // Written as null for anonymous senders and REST (decision D2).
             put(out, r#","fromUserId":"#);
             put_optional_string(out, from_user);
         }
     }
+    put_payload(out, message.payload, message.metadata);
+    if let Some(stream) = message.stream {
+        put_stream(out, stream);
+    }
+    put(out, "}");
+}
+
+/// Data type, data and metadata, with a comma before.
+pub(super) fn put_payload(out: &mut Vec<u8>, payload: &Payload, metadata: &Metadata) {
     match payload {
         Payload::Text(text) => {
             put(out, r#","dataType":"text","data":"#);
@@ -50,157 +77,65 @@ pub fn message_frame(from: MessageFrom<'_>, payload: &Payload, metadata: &Metada
         put(out, ":");
         put_string(out, value.as_bytes());
     }
-    put(out, if metadata.is_empty() { "}" } else { "}}" });
-    writer.finish()
+    if !metadata.is_empty() {
+        put(out, "}");
+    }
 }
 
-/// The first message on a new connection.
-pub fn connected_frame(user_id: Option<&str>, connection_id: &ConnId) -> Bytes {
-    let mut writer = MessageWriter::new(Opcode::Text, ENVELOPE_BYTES + user_id.map_or(0, string_bytes));
-    let out = writer.buf();
-    put(out, r#"{"type":"system","event":"connected","userId":"#);
-    put_optional_string(out, user_id);
-    put(out, r#","connectionId":""#);
-    put(out, &connection_id.to_string());
-    put(out, r#""}"#);
-    writer.finish()
-}
-
-/// The last message before the service closes the connection.
-pub fn disconnected_frame(message: &str) -> Bytes {
-    let mut writer = MessageWriter::new(Opcode::Text, ENVELOPE_BYTES + string_bytes(message));
-    let out = writer.buf();
-    put(out, r#"{"type":"system","event":"disconnected","message":"#);
-    put_string(out, message.as_bytes());
-    put(out, "}");
-    writer.finish()
-}
-
-/// The answer to a request with an ack id. On success there is no `error` key: some clients fail on one.
-pub fn ack_frame(ack_id: u64, error: Option<&AckError<'_>>) -> Bytes {
-    let message = error.map(ToString::to_string);
-    let message_bytes = message.as_deref().map_or(0, string_bytes);
-    let mut writer = MessageWriter::new(Opcode::Text, ENVELOPE_BYTES + message_bytes);
-    let out = writer.buf();
-    put(out, r#"{"type":"ack","ackId":"#);
-    put(out, &ack_id.to_string());
-    match (error, message) {
-        (Some(error), Some(message)) => {
-            put(out, r#","success":false,"error":{"name":""#);
-            put(out, error_name(error));
-            put(out, r#"","message":"#);
-            put_string(out, message.as_bytes());
-            put(out, "}}");
+fn put_stream(out: &mut Vec<u8>, stream: StreamInfo<'_>) {
+    put(out, r#","stream":{"streamId":"#);
+    put_string(out, stream.stream_id.as_bytes());
+    put(out, r#","streamSequenceId":"#);
+    put(out, &stream.sequence_id.to_string());
+    if let Some(outcome) = stream.end {
+        put(out, r#","endOfStream":true"#);
+        if let Some(StreamError { name, message, user_error_code }) = outcome.error() {
+            put(out, r#","error":{"name":""#);
+            put(out, name);
+            put(out, r#"""#);
+            for (key, text) in [(r#","message":"#, message), (r#","userErrorCode":"#, user_error_code)] {
+                if let Some(text) = text {
+                    put(out, key);
+                    put_string(out, text.as_bytes());
+                }
+            }
+            put(out, "}");
         }
-        _ => put(out, r#","success":true}"#),
     }
-    writer.finish()
-}
-
-/// The answer to a `ping`.
-pub fn pong_frame() -> Bytes {
-    Bytes::from_static(b"\x81\x0f{\"type\":\"pong\"}")
-}
-
-fn error_name(error: &AckError<'_>) -> &'static str {
-    match error {
-        AckError::Forbidden(..) => "Forbidden",
-        AckError::Duplicate(_) => "Duplicate",
-        AckError::InternalServerError => "InternalServerError",
-        AckError::BadRequest(_) => "BadRequest",
-    }
+    put(out, "}");
 }
 
 /// At least the bytes of the message, so that its buffer never grows.
-fn message_bytes(from: MessageFrom<'_>, payload: &Payload, metadata: &Metadata) -> usize {
-    let names = match from {
+fn message_bytes(message: &Message<'_>) -> usize {
+    let names = match message.from {
         MessageFrom::Server => 0,
         MessageFrom::Group { group, from_user } => string_bytes(group) + from_user.map_or(0, string_bytes),
     };
+    let stream = message.stream.map_or(0, |stream| {
+        let error = stream.end.and_then(|outcome| outcome.error());
+        let texts = error.map_or([None; 2], |error| [error.message, error.user_error_code]);
+        STREAM_BYTES
+            + string_bytes(stream.stream_id)
+            + texts.into_iter().flatten().map(string_bytes).sum::<usize>()
+    });
+    ENVELOPE_BYTES + names + payload_bytes(message.payload, message.metadata) + stream
+}
+
+/// At least the bytes of data and metadata without their keys.
+pub(super) fn payload_bytes(payload: &Payload, metadata: &Metadata) -> usize {
     let data = match payload {
         Payload::Text(text) => escaped_bytes(text) + 2,
         Payload::Json(json) => json.len(),
         Payload::Binary(bytes) | Payload::Protobuf(bytes) => base64_bytes(bytes.len()) + 2,
     };
-    let metadata: usize =
-        metadata.iter().map(|(key, value)| string_bytes(key) + string_bytes(value) + 2).sum();
-    ENVELOPE_BYTES + names + data + metadata
-}
-
-/// At least the bytes of `text` as a JSON string.
-fn string_bytes(text: &str) -> usize {
-    escaped_bytes(text.as_bytes()) + 2
-}
-
-/// At least the bytes of `text` inside a JSON string. Each escape is counted as the longest one.
-fn escaped_bytes(text: &[u8]) -> usize {
-    text.len() + 5 * text.iter().filter(|byte| is_escaped(**byte)).count()
-}
-
-fn base64_bytes(len: usize) -> usize {
-    len.div_ceil(3) * 4
-}
-
-fn put(out: &mut Vec<u8>, text: &str) {
-    out.extend_from_slice(text.as_bytes());
-}
-
-fn put_optional_string(out: &mut Vec<u8>, text: Option<&str>) {
-    match text {
-        Some(text) => put_string(out, text.as_bytes()),
-        None => put(out, "null"),
-    }
-}
-
-/// Appends UTF-8 as a JSON string. It is not checked again: whoever made the payload knew that it is text.
-fn put_string(out: &mut Vec<u8>, text: &[u8]) {
-    out.push(b'"');
-    let mut rest = text;
-    while let Some(at) = rest.iter().position(|byte| is_escaped(*byte)) {
-        out.extend_from_slice(&rest[..at]);
-        put_escape(out, rest[at]);
-        rest = &rest[at + 1..];
-    }
-    out.extend_from_slice(rest);
-    out.push(b'"');
-}
-
-fn is_escaped(byte: u8) -> bool {
-    byte < 0x20 || byte == b'"' || byte == b'\\'
-}
-
-fn put_escape(out: &mut Vec<u8>, byte: u8) {
-    const HEX: &[u8; 16] = b"0123456789abcdef";
-    let short = match byte {
-        b'"' | b'\\' => byte,
-        b'\n' => b'n',
-        b'\r' => b'r',
-        b'\t' => b't',
-        0x08 => b'b',
-        0x0c => b'f',
-        _ => {
-            out.extend_from_slice(b"\\u00");
-            out.extend_from_slice(&[HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
-            return;
-        }
-    };
-    out.extend_from_slice(&[b'\\', short]);
-}
-
-/// Appends the bytes as a JSON string of standard base64, encoded where they stay.
-fn put_base64(out: &mut Vec<u8>, bytes: &[u8]) {
-    out.push(b'"');
-    let start = out.len();
-    out.resize(start + base64_bytes(bytes.len()), 0);
-    // The room is exactly what the encoding takes, so this cannot fail.
-    let written = STANDARD.encode_slice(bytes, &mut out[start..]).unwrap_or_default();
-    out.truncate(start + written);
-    out.push(b'"');
+    let pairs = metadata.iter().map(|(key, value)| string_bytes(key) + string_bytes(value) + 2);
+    data + pairs.sum::<usize>()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client::StreamOutcome;
     use proptest::prelude::*;
 
     proptest! {
@@ -210,6 +145,7 @@ mod tests {
             name in "[\\x00-\\x7f]{1,20}",
             user in prop::option::of("[\\x00-\\x7f]{0,20}"),
             kind in 0..4,
+            end in 0..4,
         ) {
             let bytes = Bytes::from(data);
             let payload = match kind {
@@ -218,11 +154,20 @@ mod tests {
                 2 => Payload::Binary(bytes),
                 _ => Payload::Protobuf(bytes),
             };
-            let from = MessageFrom::Group { group: &name, from_user: user.as_deref() };
-            let metadata = vec![(name.clone(), name.clone()), ("k".to_owned(), String::new())];
-            let frame_bytes = message_frame(from, &payload, &metadata).len();
+            let end = match end {
+                0 => None,
+                1 => Some(StreamOutcome::Complete),
+                2 => Some(StreamOutcome::InternalServerError),
+                _ => Some(StreamOutcome::UserError { message: Some(&name), user_error_code: Some(&name) }),
+            };
+            let message = Message {
+                from: MessageFrom::Group { group: &name, from_user: user.as_deref() },
+                payload: &payload,
+                metadata: &vec![(name.clone(), name.clone()), ("k".to_owned(), String::new())],
+                stream: Some(StreamInfo { stream_id: &name, sequence_id: u64::MAX, end }),
+            };
             // The frame has a header of at least two bytes.
-            prop_assert!(frame_bytes - 2 <= message_bytes(from, &payload, &metadata));
+            prop_assert!(message_frame(&message).len() - 2 <= message_bytes(&message));
         }
     }
 }

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
+use crate::client::op::Optional;
+
 /// Deepest nesting of arrays and objects in a message, the message itself included (client-protocols.md §8).
 const LEVELS_MAX: usize = 64;
 
@@ -76,6 +78,22 @@ pub(super) fn boolean(value: &RawValue) -> Option<bool> {
 /// A key that is absent or `null`, for the keys where both mean the same.
 pub(super) fn present(value: Option<&RawValue>) -> Option<&RawValue> {
     value.filter(|value| value.get() != "null")
+}
+
+/// What `read` makes of a key; `Some(None)` when the key is absent or `null`.
+pub(super) fn optional<'a, T>(
+    value: Option<&'a RawValue>,
+    read: impl FnOnce(&'a RawValue) -> Option<T>,
+) -> Optional<T> {
+    match present(value) {
+        Some(value) => read(value).map(Some),
+        None => Some(None),
+    }
+}
+
+/// The id of an invocation or a stream: a string that is not empty.
+pub(super) fn id(value: Option<&RawValue>) -> Option<Cow<'_, str>> {
+    string(value?).filter(|id| !id.is_empty())
 }
 
 #[cfg(test)]
