@@ -16,6 +16,8 @@ mod key_set;
 mod odata_filter;
 #[path = "../../../fuzz/fuzz_targets/checks/percent.rs"]
 mod percent;
+#[path = "../../../fuzz/fuzz_targets/checks/protobuf_message.rs"]
+mod protobuf_message;
 #[path = "../../../fuzz/fuzz_targets/checks/request.rs"]
 mod request;
 #[path = "../../../fuzz/fuzz_targets/checks/token.rs"]
@@ -68,6 +70,11 @@ fn odata_filter_corpus() {
 #[test]
 fn percent_corpus() {
     run("percent", percent::check);
+}
+
+#[test]
+fn protobuf_message_corpus() {
+    run("protobuf_message", protobuf_message::check);
 }
 
 #[test]
