@@ -24,6 +24,7 @@ use tower_service::Service;
 
 use crate::fault::Fault;
 use crate::guard::{self, Guard, is_secure};
+use crate::resolver::Resolver;
 
 /// How long a connection may take, from the look-up of the name to the end of the TLS handshake.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -35,19 +36,20 @@ const ALPN_H2: &[u8] = b"h2";
 pub(crate) struct Connector {
     guard: Option<Arc<Guard>>,
     tls: TlsConnector,
+    resolver: Arc<Resolver>,
     timeout: Duration,
 }
 
 impl Connector {
     /// Without a guard it connects to wherever it is told.
     pub(crate) fn new(guard: Option<Guard>, tls: TlsConnector) -> Self {
-        Self { guard: guard.map(Arc::new), tls, timeout: CONNECT_TIMEOUT }
+        Self { guard: guard.map(Arc::new), tls, resolver: Arc::default(), timeout: CONNECT_TIMEOUT }
     }
 
     async fn connect(self, uri: Uri) -> Result<Socket, Fault> {
         let deadline = Instant::now() + self.timeout;
         let attempt = async {
-            let mut addresses = guard::lookup(&uri).await?;
+            let mut addresses = guard::addresses(&self.resolver, &uri).await?;
             if let Some(guard) = &self.guard {
                 guard.retain_allowed(&mut addresses)?;
             }

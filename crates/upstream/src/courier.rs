@@ -7,6 +7,7 @@ use http::StatusCode;
 use hublet_hub::{ClientEvent, EventKind, Verdict};
 use hublet_wire::cloudevents::answer::ConnectAnswer;
 use hublet_wire::id::ConnId;
+use tokio::sync::oneshot;
 
 use crate::delivery::{Delivery, Parcel, Purpose, now_s};
 use crate::destinations::{Destination, Destinations};
@@ -109,7 +110,7 @@ impl Courier {
         }
     }
 
-    /// Takes an event other than `connect` on its way, and returns at once. The answer to a user event goes to
+    /// Takes an event other than `connect` on its way, and returns at once. To be called within the courier's runtime. The answer to a user event goes to
     /// `on_verdict`, which may be called before this returns; nobody waits for the others.
     ///
     /// Per connection: user events reach the handler one after another; so do notifications; `disconnected` comes after
@@ -203,8 +204,8 @@ impl Shard {
         let end = End { event, destinations, parcel };
         if end.parcel.is_none() && self.lanes.is_idle(conn) {
             self.settle(&end);
-        } else if self.lanes.push_last(conn, Job::End(end)) {
-            tokio::spawn(Arc::clone(self).run(conn, Lane::Notification));
+        } else if let Some(turn) = self.lanes.push_last(conn, Job::End(end)) {
+            tokio::spawn(Arc::clone(self).run(conn, Lane::Notification, turn));
         }
     }
 
@@ -235,9 +236,9 @@ impl Shard {
     ) -> Option<(Verdict, OnVerdict)> {
         let conn = parcel.event.client.conn;
         match self.lanes.push(conn, lane, Job::Deliver(parcel, on_verdict)) {
-            Ok(starts) => {
-                if starts {
-                    tokio::spawn(Arc::clone(self).run(conn, lane));
+            Ok(turn) => {
+                if let Some(turn) = turn {
+                    tokio::spawn(Arc::clone(self).run(conn, lane, turn));
                 }
                 None
             }
@@ -249,38 +250,43 @@ impl Shard {
         }
     }
 
-    /// Does one job of a lane after another.
-    async fn run(self: Arc<Self>, conn: ConnId, lane: Lane) {
-        while let Some(Turn { job, cancelled }) = self.lanes.next(conn, lane) {
-            let (parcel, on_verdict) = match job {
-                Job::Deliver(parcel, on_verdict) => (parcel, on_verdict),
-                Job::End(end) => {
-                    if let Some(parcel) = &end.parcel {
-                        // The log has been told if it failed.
-                        let _ = self.delivery.deliver(parcel).await;
-                    }
-                    self.settle(&end);
-                    continue;
+    /// Does one job of a lane after another, beginning with this one.
+    async fn run(self: Arc<Self>, conn: ConnId, lane: Lane, first: Turn<Job>) {
+        let mut turn = Some(first);
+        while let Some(Turn { job, cancelled }) = turn {
+            self.work(job, cancelled).await;
+            turn = self.lanes.next(conn, lane);
+        }
+    }
+
+    async fn work(&self, job: Job, cancelled: Option<oneshot::Receiver<()>>) {
+        let (parcel, on_verdict) = match job {
+            Job::Deliver(parcel, on_verdict) => (parcel, on_verdict),
+            Job::End(end) => {
+                if let Some(parcel) = &end.parcel {
+                    // The log has been told if it failed.
+                    let _ = self.delivery.deliver(parcel).await;
                 }
-            };
-            let delivery = self.delivery.deliver(&parcel);
-            let outcome = match cancelled {
-                Some(cancelled) => tokio::select! {
-                    biased;
-                    Ok(()) = cancelled => continue,
-                    outcome = delivery => outcome,
-                },
-                None => delivery.await,
-            };
-            if let Some(on_verdict) = on_verdict {
-                on_verdict(match outcome {
-                    Ok(Meaning::Replied { reply, state }) => Verdict::Handled { reply, state },
-                    Ok(Meaning::Admitted { .. } | Meaning::Noted) => {
-                        Verdict::Handled { reply: None, state: None }
-                    }
-                    Err(_) => Verdict::Failed,
-                });
+                return self.settle(&end);
             }
+        };
+        let delivery = self.delivery.deliver(&parcel);
+        let outcome = match cancelled {
+            Some(cancelled) => tokio::select! {
+                biased;
+                Ok(()) = cancelled => return,
+                outcome = delivery => outcome,
+            },
+            None => delivery.await,
+        };
+        if let Some(on_verdict) = on_verdict {
+            on_verdict(match outcome {
+                Ok(Meaning::Replied { reply, state }) => Verdict::Handled { reply, state },
+                Ok(Meaning::Admitted { .. } | Meaning::Noted) => {
+                    Verdict::Handled { reply: None, state: None }
+                }
+                Err(_) => Verdict::Failed,
+            });
         }
     }
 }

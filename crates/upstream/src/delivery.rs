@@ -21,6 +21,7 @@ use crate::meaning::Meaning;
 use crate::node::Upstream;
 use crate::origin::Origin;
 use crate::report;
+use crate::resolver::Resolver;
 use crate::retry::{self, Step};
 use crate::rules::HandlerAuth;
 use crate::transport::{ANSWER_BYTES_MAX, Transport, drain, read};
@@ -178,19 +179,24 @@ impl Delivery {
     async fn validated(&self, endpoint: &Arc<Endpoint>, origin: &str) -> Result<(), Refusal> {
         let attempt = || {
             let (upstream, transport) = (Arc::clone(&self.upstream), self.transport.clone());
-            let (endpoint, origin) = (Arc::clone(endpoint), Origin::new(origin));
+            let (endpoint, text) = (Arc::clone(endpoint), origin.to_owned());
             async move {
                 let url = endpoint.validation_url();
-                if upstream.environment().development && guard::is_on_loopback(url).await {
+                if upstream.environment().development
+                    && guard::is_on_loopback(&Resolver::default(), url).await
+                {
                     report::trusted(&endpoint);
                     return Ok(());
                 }
-                let origin = origin.ok_or(Refusal::Host)?;
                 let pace = upstream.pace();
-                let verdict =
-                    validate(&transport, url, &origin, pace.validation_timeout, &pace.retry_delays).await;
+                let verdict = match Origin::new(&text) {
+                    Some(origin) => {
+                        validate(&transport, url, &origin, pace.validation_timeout, &pace.retry_delays).await
+                    }
+                    None => Err(Refusal::Host),
+                };
                 if let Err(refusal) = &verdict {
-                    report::refused(&endpoint, refusal);
+                    report::refused(&endpoint, &text, refusal);
                 }
                 verdict
             }

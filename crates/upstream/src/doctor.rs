@@ -11,7 +11,7 @@ mod tests;
 
 use serde::Serialize;
 
-pub(crate) use self::diagnosis::{Site, sentence};
+pub(crate) use self::diagnosis::{Site, refusal_sentence, sentence};
 pub use self::exchange::{Attempt, Exchange, Message};
 pub(crate) use self::journal::Journal;
 pub(crate) use self::record::{KEPT_BYTES_MAX, Record};

@@ -1,14 +1,13 @@
 //! The addresses that a request may go to. Names are looked up and judged for every connection, so that a name cannot
 //! change its mind after it was checked (event-handlers.md §12, "SSRF protection").
 
-use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use http::Uri;
 
 use crate::fault::Fault;
 use crate::networks::Networks;
+use crate::resolver::Resolver;
 
 /// Where handlers may be.
 #[derive(Debug, Clone)]
@@ -40,22 +39,20 @@ impl Guard {
     }
 }
 
-/// Whether every address of the URL's host is on loopback.
-pub(crate) async fn is_on_loopback(uri: &Uri) -> bool {
-    let on_loopback = |addresses: &[SocketAddr]| addresses.iter().all(|address| address.ip().is_loopback());
-    lookup(uri).await.is_ok_and(|addresses| on_loopback(&addresses))
-}
-
 /// The addresses of the URL's host, at least one.
 ///
 /// # Errors
 /// It has none.
-pub(crate) async fn lookup(uri: &Uri) -> Result<Vec<SocketAddr>, Fault> {
+pub(crate) async fn addresses(resolver: &Resolver, uri: &Uri) -> Result<Vec<SocketAddr>, Fault> {
     let host = uri.host().ok_or(Fault::Url)?.trim_matches(['[', ']']);
     let port = uri.port_u16().unwrap_or(if is_secure(uri) { 443 } else { 80 });
-    let failed = |error: io::Error| Fault::Name(Arc::new(error));
-    let found: Vec<_> = tokio::net::lookup_host((host, port)).await.map_err(failed)?.collect();
-    if found.is_empty() { Err(failed(io::ErrorKind::NotFound.into())) } else { Ok(found) }
+    resolver.addresses(host, port).await
+}
+
+/// Whether every address of the URL's host is on loopback.
+pub(crate) async fn is_on_loopback(resolver: &Resolver, uri: &Uri) -> bool {
+    let on_loopback = |addresses: &[SocketAddr]| addresses.iter().all(|address| address.ip().is_loopback());
+    addresses(resolver, uri).await.is_ok_and(|addresses| on_loopback(&addresses))
 }
 
 /// Whether the URL asks for TLS.

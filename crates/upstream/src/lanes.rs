@@ -10,6 +10,8 @@ use tokio::sync::{Notify, oneshot};
 
 /// Events of one connection that may wait in one lane.
 const WAITING_MAX: usize = 1_024;
+/// Connections for whose lanes there always is room.
+const KEPT_LANES: usize = 1_024;
 
 /// Which lane an event takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,31 +83,48 @@ impl<T> Pair<T> {
     fn is_idle(&self) -> bool {
         !self.user.runs && !self.notifications.runs
     }
+
+    fn turn(&mut self, lane: Lane, job: T) -> Turn<T> {
+        let cancelled = (lane == Lane::User).then(|| {
+            let (cancel, cancelled) = oneshot::channel();
+            self.cancel = Some(cancel);
+            cancelled
+        });
+        Turn { job, cancelled }
+    }
 }
 
 impl<T> Lanes<T> {
-    /// Puts a job at the end of a lane. Whether somebody has to run the lane now, see [`Lanes::next`].
+    /// Puts a job at the end of a lane. A lane that did not run does so from now on: whoever gets the job does it, and asks
+    /// for more until there is none, see [`Lanes::next`].
     ///
     /// # Errors
     /// The lane is full: the job is given back.
-    pub(crate) fn push(&self, conn: ConnId, lane: Lane, job: T) -> Result<bool, T> {
+    pub(crate) fn push(&self, conn: ConnId, lane: Lane, job: T) -> Result<Option<Turn<T>>, T> {
         let mut lanes = self.lock();
-        let queue = lanes.entry(conn).or_default().queue(lane);
+        let pair = lanes.entry(conn).or_default();
+        let queue = pair.queue(lane);
+        if !std::mem::replace(&mut queue.runs, true) {
+            return Ok(Some(pair.turn(lane, job)));
+        }
         if queue.waiting.len() >= WAITING_MAX {
             return Err(job);
         }
         queue.waiting.push_back(job);
-        Ok(!std::mem::replace(&mut queue.runs, true))
+        Ok(None)
     }
 
-    /// Puts a job behind all others of the connection. Whether somebody has to run the lane of notifications now.
-    pub(crate) fn push_last(&self, conn: ConnId, job: T) -> bool {
+    /// Puts a job behind all others of the connection. If there are none, it is given back, to be done in the lane of
+    /// notifications as by [`Lanes::push`].
+    pub(crate) fn push_last(&self, conn: ConnId, job: T) -> Option<Turn<T>> {
         let mut lanes = self.lock();
         let pair = lanes.entry(conn).or_default();
+        if pair.is_idle() {
+            pair.notifications.runs = true;
+            return Some(Turn { job, cancelled: None });
+        }
         pair.last = Some(job);
-        let starts = pair.is_idle();
-        pair.notifications.runs |= starts;
-        starts
+        None
     }
 
     /// Whether nothing of the connection is under way.
@@ -122,12 +141,7 @@ impl<T> Lanes<T> {
             pair.cancel = None;
         }
         if let Some(job) = pair.queue(lane).waiting.pop_front() {
-            let cancelled = (lane == Lane::User).then(|| {
-                let (cancel, cancelled) = oneshot::channel();
-                pair.cancel = Some(cancel);
-                cancelled
-            });
-            return Some(Turn { job, cancelled });
+            return Some(pair.turn(lane, job));
         }
         pair.queue(lane).runs = false;
         if !pair.is_idle() {
@@ -140,6 +154,8 @@ impl<T> Lanes<T> {
         }
         entry.remove();
         if lanes.is_empty() {
+            // What a burst needed is given back.
+            lanes.shrink_to(KEPT_LANES);
             self.empty.notify_waiters();
         }
         None
@@ -187,38 +203,40 @@ mod tests {
         lanes.next(CONN, lane).map(|turn| turn.job)
     }
 
+    /// What is to be done at once.
+    fn push(lanes: &Lanes<u32>, lane: Lane, job: u32) -> Option<u32> {
+        lanes.push(CONN, lane, job).unwrap().map(|turn| turn.job)
+    }
+
+    fn push_last(lanes: &Lanes<u32>, job: u32) -> Option<u32> {
+        lanes.push_last(CONN, job).map(|turn| turn.job)
+    }
+
     #[test]
     fn each_lane_has_its_order() {
         let lanes = Lanes::default();
-        assert_eq!(lanes.push(CONN, Lane::Notification, 1), Ok(true));
-        assert_eq!(lanes.push(CONN, Lane::User, 2), Ok(true));
-        assert_eq!(lanes.push(CONN, Lane::User, 3), Ok(false));
-        assert!(!lanes.push_last(CONN, 9));
-        assert_eq!(lanes.push(CONN, Lane::Notification, 4), Ok(false));
-        assert_eq!(next(&lanes, Lane::User), Some(2));
-        assert_eq!(next(&lanes, Lane::Notification), Some(1));
+        assert_eq!(push(&lanes, Lane::Notification, 1), Some(1));
+        assert_eq!(push(&lanes, Lane::User, 2), Some(2));
+        assert_eq!(push(&lanes, Lane::User, 3), None);
+        assert_eq!(push_last(&lanes, 9), None);
+        assert_eq!(push(&lanes, Lane::Notification, 4), None);
         assert_eq!(next(&lanes, Lane::User), Some(3));
-        assert_eq!(
-            next(&lanes, Lane::User),
-            None,
-            "the notification is under way, so the last one is not due"
-        );
+        assert_eq!(next(&lanes, Lane::User), None, "a notification is under way, so the last one is not due");
         assert_eq!(next(&lanes, Lane::Notification), Some(4));
         assert_eq!(next(&lanes, Lane::Notification), Some(9));
         assert_eq!(next(&lanes, Lane::Notification), None);
-        assert!(lanes.lock().is_empty());
+        assert!(lanes.is_idle(CONN) && lanes.lock().is_empty());
     }
 
     #[test]
     fn the_last_one_waits_for_user_events_too() {
         let lanes = Lanes::default();
-        assert_eq!(lanes.push(CONN, Lane::User, 1), Ok(true));
-        assert_eq!(next(&lanes, Lane::User), Some(1));
-        assert!(!lanes.push_last(CONN, 9));
-        assert_eq!(next(&lanes, Lane::User), Some(9));
+        assert_eq!(push(&lanes, Lane::User, 1), Some(1));
+        assert_eq!(push_last(&lanes, 9), None);
+        let last = lanes.next(CONN, Lane::User).unwrap();
+        assert!(last.job == 9 && last.cancelled.is_none());
         assert_eq!(next(&lanes, Lane::User), None);
-        assert!(lanes.push_last(CONN, 9));
-        assert_eq!(next(&lanes, Lane::Notification), Some(9));
+        assert_eq!(push_last(&lanes, 9), Some(9));
         assert_eq!(next(&lanes, Lane::Notification), None);
         assert!(lanes.lock().is_empty());
     }
@@ -227,12 +245,10 @@ mod tests {
     fn a_cancel_reaches_user_events_only() {
         let lanes = Lanes::default();
         lanes.cancel(CONN);
-        for job in [1, 2] {
-            lanes.push(CONN, Lane::User, job).unwrap();
-            lanes.push(CONN, Lane::Notification, job + 10).unwrap();
-        }
-        let mut turn = lanes.next(CONN, Lane::User).unwrap();
-        assert!(lanes.next(CONN, Lane::Notification).unwrap().cancelled.is_none());
+        let mut turn = lanes.push(CONN, Lane::User, 1).unwrap().unwrap();
+        assert_eq!(push(&lanes, Lane::User, 2), None);
+        assert!(lanes.push(CONN, Lane::Notification, 11).unwrap().unwrap().cancelled.is_none());
+        assert_eq!(push(&lanes, Lane::Notification, 12), None);
         assert!(turn.cancelled.as_mut().unwrap().try_recv().is_err());
         lanes.cancel(CONN);
         assert_eq!(turn.cancelled.unwrap().try_recv(), Ok(()));
@@ -243,25 +259,25 @@ mod tests {
     #[test]
     fn a_lane_has_a_limit() {
         let lanes = Lanes::default();
+        assert_eq!(push(&lanes, Lane::User, 0), Some(0));
         for job in 0..1_024 {
-            lanes.push(CONN, Lane::User, job).unwrap();
+            assert_eq!(push(&lanes, Lane::User, job), None);
         }
-        assert_eq!(lanes.push(CONN, Lane::User, 9), Err(9));
-        assert_eq!(lanes.push(CONN, Lane::Notification, 9), Ok(true));
+        assert_eq!(lanes.push(CONN, Lane::User, 9).unwrap_err(), 9);
+        assert_eq!(push(&lanes, Lane::Notification, 9), Some(9));
     }
 
     #[tokio::test]
     async fn idle_waits_for_the_last_job() {
         let lanes = std::sync::Arc::new(Lanes::default());
         lanes.idle().await;
-        lanes.push(CONN, Lane::User, 1).unwrap();
+        assert_eq!(push(&lanes, Lane::User, 1), Some(1));
         let waiting = tokio::spawn({
             let lanes = std::sync::Arc::clone(&lanes);
             async move { lanes.idle().await }
         });
         tokio::task::yield_now().await;
         assert!(!waiting.is_finished());
-        next(&lanes, Lane::User);
         assert_eq!(next(&lanes, Lane::User), None);
         waiting.await.unwrap();
     }

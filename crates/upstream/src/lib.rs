@@ -32,6 +32,7 @@ pub mod pattern;
 pub mod presence;
 mod report;
 pub mod request;
+mod resolver;
 mod retry;
 pub mod route;
 pub mod rules;

@@ -3,11 +3,12 @@
 
 use std::sync::atomic::Ordering;
 
+use http::StatusCode;
 use hublet_hub::{ClientEvent, EventKind};
 use tracing::{info, warn};
 
 use crate::destinations::Destinations;
-use crate::doctor::{Site, sentence};
+use crate::doctor::{Site, refusal_sentence, sentence};
 use crate::endpoint::Endpoint;
 use crate::failure::Failure;
 use crate::throttle::Throttle;
@@ -32,56 +33,64 @@ pub(crate) fn not_handled(endpoint: &Endpoint, event: &ClientEvent, failure: &Fa
         return;
     }
     let Some(left_out) = endpoint.complaints.pass() else { return };
-    let (name, kind, category, request) = names(&event.kind);
-    let hub = &event.client.hub;
     let connection = event.client.conn;
     let handler = endpoint.shown();
     if let Failure::Status(status) = failure {
-        warn!(
-            %connection, %handler, left_out,
-            "HttpHandlerUnexpectedResponse: Sending message during operation hub:{hub},event:{name},type:{kind},\
-             category:{category},requestType:{request} got unexpected response with status code {}.",
-            status.as_u16()
-        );
+        warn!(%connection, %handler, left_out, "{}", unexpected(event, *status));
     } else {
         let site = Site { host: endpoint.authority(), origin: &event.client.host };
         let sentence = sentence(failure, &site);
+        let (name, hub) = (names(&event.kind).0, &event.client.hub);
         warn!(%connection, %handler, left_out, "event {name} of hub {hub} was not handled. {sentence}");
     }
+}
+
+fn unexpected(event: &ClientEvent, status: StatusCode) -> String {
+    let (name, kind, category, request) = names(&event.kind);
+    format!(
+        "HttpHandlerUnexpectedResponse: Sending message during operation hub:{},event:{name},type:{kind},category:{category},\
+         requestType:{request} got unexpected response with status code {}.",
+        event.client.hub,
+        status.as_u16()
+    )
 }
 
 /// No handler and no listener wants a user event.
 pub(crate) fn not_wanted(destinations: Option<&Destinations>, unknown: &Throttle, event: &ClientEvent) {
     let complaints = destinations.map_or(unknown, |destinations| &destinations.complaints);
-    let Some(left_out) = complaints.pass() else { return };
+    if let Some(left_out) = complaints.pass() {
+        warn!(connection = %event.client.conn, left_out, "{}", not_found(event));
+    }
+}
+
+fn not_found(event: &ClientEvent) -> String {
     let (name, kind, category, _) = names(&event.kind);
-    let hub = &event.client.hub;
-    warn!(
-        connection = %event.client.conn, left_out,
-        "Upstream not found for hub:{hub},event:{name},type:{kind},category:{category}."
-    );
+    format!("Upstream not found for hub:{},event:{name},type:{kind},category:{category}.", event.client.hub)
 }
 
 /// A handler does not say that it wants events.
-pub(crate) fn refused(endpoint: &Endpoint, refusal: &Refusal) {
-    let url = endpoint.shown_validation_url();
+pub(crate) fn refused(endpoint: &Endpoint, origin: &str, refusal: &Refusal) {
+    if let Some(text) = refusal_text(&endpoint.shown_validation_url(), refusal) {
+        let site = Site { host: endpoint.authority(), origin };
+        warn!("{text} {}", refusal_sentence(refusal, &site));
+    }
+}
+
+/// `None`: it is nothing to do with the handler.
+fn refusal_text(url: &str, refusal: &Refusal) -> Option<String> {
     match refusal {
-        Refusal::Fault(fault) => {
-            warn!("AbuseProtectionResponseFailed: Abuse protection validation for '{url}' failed. {fault}");
+        Refusal::Fault(_) | Refusal::Host => {
+            Some(format!("AbuseProtectionResponseFailed: Abuse protection validation for '{url}' failed."))
         }
-        Refusal::Status(status) => warn!(
+        Refusal::Status(status) => Some(format!(
             "AbuseProtectionResponseInvalidStatusCode: Abuse protection for '{url}' failed: {}.",
             status.as_u16()
-        ),
-        Refusal::Origin(values) => warn!(
+        )),
+        Refusal::Origin(values) => Some(format!(
             "AbuseProtectionResponseMissingAllowedOrigin: Abuse protection for '{url}' missing allowed origins: {}.",
             shown(values)
-        ),
-        Refusal::Host => warn!(
-            "AbuseProtectionResponseFailed: Abuse protection validation for '{url}' failed. The client named no host that \
-             could be the origin; set `origins` under [upstream]"
-        ),
-        Refusal::Lost => {}
+        )),
+        Refusal::Lost => None,
     }
 }
 
@@ -105,4 +114,49 @@ pub(crate) fn gone(endpoint: &Endpoint) {
 fn shown(values: &[String]) -> String {
     const CHARS_MAX: usize = 200;
     values.join(", ").escape_debug().take(CHARS_MAX).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::rig::{connect, disconnected, user};
+
+    #[test]
+    fn the_texts_that_people_search_for() {
+        assert_eq!(
+            unexpected(&connect(1), StatusCode::BAD_GATEWAY),
+            "HttpHandlerUnexpectedResponse: Sending message during operation hub:chat,event:connect,type:sys,\
+             category:connections,requestType:Connect got unexpected response with status code 502."
+        );
+        assert!(
+            unexpected(&disconnected(1, 2), StatusCode::OK)
+                .contains("event:disconnected,type:sys,category:connections,")
+        );
+        assert!(
+            unexpected(&user(1, 2, ""), StatusCode::OK)
+                .contains("event:message,type:user,category:messages,")
+        );
+        assert_eq!(
+            not_found(&user(1, 2, "")),
+            "Upstream not found for hub:chat,event:message,type:user,category:messages."
+        );
+        let url = "http://app.example/validate";
+        for (refusal, expected) in [
+            (
+                Refusal::Origin(["a".to_owned(), "b\n".to_owned()].into()),
+                "AbuseProtectionResponseMissingAllowedOrigin: Abuse protection for 'http://app.example/validate' missing allowed \
+                 origins: a, b\\n.",
+            ),
+            (
+                Refusal::Status(StatusCode::NOT_FOUND),
+                "AbuseProtectionResponseInvalidStatusCode: Abuse protection for 'http://app.example/validate' failed: 404.",
+            ),
+            (
+                Refusal::Fault(crate::fault::Fault::TimedOut),
+                "AbuseProtectionResponseFailed: Abuse protection validation for 'http://app.example/validate' failed.",
+            ),
+        ] {
+            assert_eq!(refusal_text(url, &refusal).as_deref(), Some(expected));
+        }
+    }
 }

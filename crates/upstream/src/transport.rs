@@ -26,6 +26,11 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long a connection without a request is kept.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// How often an HTTP/2 connection with requests is tried: one that is dead would take them all along.
+const PING_INTERVAL: Duration = Duration::from_secs(20);
+/// How long the answer to that may take.
+const PING_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// Sends requests. Its connections live in the runtime that it is used in.
 #[derive(Clone)]
 pub(crate) struct Transport {
@@ -43,6 +48,9 @@ impl Transport {
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE_TIMEOUT)
+            .timer(TokioTimer::new())
+            .http2_keep_alive_interval(PING_INTERVAL)
+            .http2_keep_alive_timeout(PING_TIMEOUT)
             .http1_max_buf_size(HEAD_BYTES_MAX)
             .http1_max_headers(HEADERS_MAX)
             // It fits: the constant is small.

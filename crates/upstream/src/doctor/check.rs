@@ -19,6 +19,7 @@ use crate::guard;
 use crate::meaning::Meaning;
 use crate::node::Upstream;
 use crate::pattern::EventPattern;
+use crate::resolver::Resolver;
 use crate::rules::HubRules;
 
 /// The user of the sample event.
@@ -153,8 +154,8 @@ impl Upstream {
     async fn validation_step(self: &Arc<Self>, endpoint: &Endpoint, site: &Site<'_>) -> StepReport {
         let delivery = Delivery::new(Arc::clone(self));
         let outcome = delivery.try_validation(endpoint, site.origin).await;
-        let is_trusted =
-            self.environment().development && guard::is_on_loopback(endpoint.validation_url()).await;
+        let is_trusted = self.environment().development
+            && guard::is_on_loopback(&Resolver::default(), endpoint.validation_url()).await;
         let (ok, sentence) = match outcome {
             Ok(()) => (true, format!("The handler allows events from {}.", site.origin)),
             Err(refusal) if is_trusted => (

@@ -11,6 +11,16 @@ use super::rig::{
 use super::stub::{Act, Stub, answer, ok, soon};
 use crate::environment::Environment;
 
+#[test]
+fn work_may_move_between_threads() {
+    fn is_send<T: Send>(_: &T) {}
+    let courier = courier(development(), Vec::new());
+    is_send(&courier.connect(connect(1)));
+    is_send(&std::sync::Arc::clone(courier.upstream()).run());
+    is_send(&courier.upstream().test(HUB, ""));
+    is_send(&courier.upstream().replay(HUB, ""));
+}
+
 #[tokio::test]
 async fn requests_have_what_handlers_need() {
     let stub = Stub::start(|_, _| ok()).await;
