@@ -16,6 +16,9 @@ use serde_json::Value;
 use crate::Server;
 use crate::raw::PATIENCE;
 
+/// How many requests a failure shows.
+const SHOWN: usize = 20;
+
 /// What the script says about a request.
 type Script = dyn Fn(&Call) -> Reply + Send + Sync;
 
@@ -384,7 +387,13 @@ impl Upstream {
                 return found;
             }
             let left = deadline.saturating_duration_since(Instant::now());
-            assert!(left > Duration::ZERO, "the handler waited for {what}; it got {:#?}", calls.all);
+            if left.is_zero() {
+                let shown = calls.all.get(calls.all.len().saturating_sub(SHOWN)..).unwrap_or_default();
+                panic!(
+                    "the handler waited for {what}; it got {} requests, at last {shown:#?}",
+                    calls.all.len()
+                );
+            }
             calls = self.shared.changed.wait_timeout(calls, left).unwrap_or_else(PoisonError::into_inner).0;
         }
     }

@@ -179,7 +179,7 @@ fn answers_that_change_nothing() {
         || Reply::status(200),
         || Reply::typed("application/json", "null"),
         || Reply::typed("application/json", "{}"),
-        || Reply::typed("text/html", " \n"),
+        || Reply::typed("text/html", ""),
         || Reply::status(202),
         || Reply::json(&json!({"userId": null, "roles": null, "groups": null, "subprotocol": null})),
         || Reply::json(&json!({"groups": [], "socketio": {"any": [1]}, "mqtt": null})),

@@ -214,14 +214,16 @@ fn the_subprotocol_is_told_after_the_handshake() {
 #[test]
 fn the_origin_is_what_the_service_is_called() {
     // 38
-    let upstream = Upstream::start(|_| Reply::status(204));
+    let upstream = Upstream::start(|_| Reply::allowing("*"));
     for (endpoints, expected) in [
         (None, "127.0.0.1"),
         (Some("https://ws.example.com:8443/path"), "ws.example.com"),
         (Some("https://a.example,https://b.example"), "a.example, b.example"),
     ] {
         let folder = new_folder();
-        std::fs::write(folder.join("hublet.toml"), upstream.handler("chat")).expect("a file");
+        // A public endpoint that is not on loopback ends development mode.
+        let file = format!("[upstream]\nallowed_networks = [\"loopback\"]\n{}", upstream.handler("chat"));
+        std::fs::write(folder.join("hublet.toml"), file).expect("a file");
         let mut arguments = vec!["--listen", "127.0.0.1:0"];
         arguments.extend(endpoints.iter().flat_map(|endpoints| ["--public-endpoint", *endpoints]));
         let environment = [("HUBLET_ACCESS_KEYS", OWN_KEY)];

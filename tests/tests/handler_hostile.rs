@@ -6,7 +6,7 @@ use std::thread;
 use hublet_tests::raw::{Message, RawClient};
 use hublet_tests::token::{OTHER_KEY, OWN_KEY, now_s, signed};
 use hublet_tests::upstream::{Reply, Upstream};
-use hublet_tests::{JSON, Server, http, new_folder};
+use hublet_tests::{JSON, Server, command, http, new_folder, once};
 use serde_json::json;
 
 /// A handler with a deadline of two seconds that answers `connect` of the hub `door` and user events of `chat` so; and
@@ -183,14 +183,18 @@ fn redirects_lead_nowhere() {
     assert_eq!(trap.calls().len(), 0);
 }
 
-/// A service in production with this `[upstream]` table, and the handshake's status with a handler at a URL.
-fn production(upstream: &str, url: &str) -> (u16, String) {
-    let folder = new_folder();
-    let file = format!(
+/// The settings of a handler at a URL, and this `[upstream]` table.
+fn settings(upstream: &str, url: &str) -> String {
+    format!(
         "[upstream]\n{upstream}\n[[hubs.chat.eventHandlers]]\nurlTemplate = \"{url}\"\nsystemEvents = [\"connect\"]\n\
-         timeoutInSeconds = 5\n"
-    );
-    std::fs::write(folder.join("hublet.toml"), file).expect("a file in a new folder");
+         userEventPattern = \"*\"\ntimeoutInSeconds = 5\n"
+    )
+}
+
+/// Reaches for a handler from a service in production: the status of a handshake, and the log.
+fn reach(upstream: &str, url: &str) -> (u16, String) {
+    let folder = new_folder();
+    std::fs::write(folder.join("hublet.toml"), settings(upstream, url)).expect("a file in a new folder");
     let keys = format!("{OWN_KEY},{OTHER_KEY}");
     let arguments = ["--listen", "127.0.0.1:0", "--production"];
     let server = Server::start_in(folder, &arguments, &[("HUBLET_ACCESS_KEYS", &keys)]);
@@ -205,40 +209,59 @@ fn production(upstream: &str, url: &str) -> (u16, String) {
     (status, server.stop_and_take_log())
 }
 
-#[test]
-fn private_addresses_are_out_of_reach_unless_they_are_allowed() {
+fn is_listening() -> (Upstream, String) {
     let upstream = Upstream::start(|call| match call.method.as_str() {
         "POST" => Reply::status(204),
         _ => Reply::allowing("*"),
     });
-    let port = upstream.authority().rsplit_once(':').expect("a port").1;
-    for host in
-        ["127.0.0.1", "localhost", "127.1.2.3", "[::1]", "[::ffff:127.0.0.1]", "0.0.0.0", "2130706433"]
-    {
-        let (status, log) = production("", &format!("http://{host}:{port}/"));
-        assert_eq!(status, 500, "{host}: {log}");
-        assert!(log.contains("allowed_networks"), "the log says what to change: {host}: {log}");
-    }
-    assert_eq!(upstream.calls().len(), 0);
-    // Nothing answers there; if it were tried, the log would say something else.
-    for host in ["169.254.169.254", "10.255.255.1", "192.168.255.1", "[fd00:ec2::254]"] {
-        let (status, log) = production("allowed_networks = [\"loopback\"]", &format!("http://{host}/"));
-        assert_eq!(status, 500, "{host}: {log}");
-        assert!(log.contains("allowed_networks"), "{host}: {log}");
-    }
-    for allowed in ["loopback", "127.0.0.0/8"] {
-        let allowed = format!("allowed_networks = [\"{allowed}\"]");
-        assert_eq!(production(&allowed, &format!("http://127.0.0.1:{port}/")).0, 101, "{allowed}");
+    let port = upstream.authority().rsplit_once(':').expect("a port").1.to_owned();
+    (upstream, port)
+}
+
+#[test]
+fn private_addresses_are_refused_in_settings() {
+    for (mode, hosts) in [
+        (
+            &["--production"][..],
+            &["127.0.0.1", "127.1.2.3", "[::1]", "[::ffff:127.0.0.1]", "0.0.0.0", "localhost"][..],
+        ),
+        (
+            &["--production"],
+            &["10.1.2.3", "172.16.0.1", "192.168.1.1", "[fd00::1]", "[fe80::1]", "100.64.0.1"],
+        ),
+        (&["--production"], &["169.254.169.254", "[fd00:ec2::254]"]),
+        // In development mode loopback is allowed, and nothing else.
+        (&[], &["169.254.169.254", "10.1.2.3", "[::ffff:169.254.169.254]"]),
+    ] {
+        for host in hosts {
+            let folder = new_folder();
+            let file = settings("", &format!("http://{host}/x"));
+            std::fs::write(folder.join("hublet.toml"), file).expect("a file in a new folder");
+            let ended = once::run(command(&folder).arg("check-config").args(mode), "");
+            assert_eq!(ended.code, Some(2), "{mode:?} {host}: {ended:?}");
+            assert!(ended.error.contains("allowed_networks"), "it says what to change: {host}: {ended:?}");
+        }
     }
 }
 
 #[test]
-fn metadata_addresses_are_out_of_reach_in_development_mode_too() {
-    let file = "[[hubs.chat.eventHandlers]]\nurlTemplate = \"http://169.254.169.254/latest/{event}\"\n\
-                userEventPattern = \"*\"\n";
-    let server = Server::start_with_file(file, &[]);
-    let mut json = client(&server, "chat");
-    send(&mut json, 1);
-    assert!(json.next_text().contains("InternalServerError"));
-    assert!(server.stop_and_take_log().contains("allowed_networks"), "it was refused, not tried");
+fn names_of_private_addresses_are_refused_when_they_are_called() {
+    // To the system's resolver these are names, and it knows their address.
+    let (upstream, port) = is_listening();
+    for host in ["2130706433", "127.1", "0x7f000001"] {
+        let (status, log) = reach("", &format!("http://{host}:{port}/"));
+        assert_eq!(status, 500, "{host}: {log}");
+        assert!(log.contains("allowed_networks"), "the log says what to change: {host}: {log}");
+    }
+    assert_eq!(upstream.calls().len(), 0);
+}
+
+#[test]
+fn private_addresses_can_be_allowed() {
+    let (_upstream, port) = is_listening();
+    for allowed in ["loopback", "127.0.0.0/8", "127.0.0.1", "any"] {
+        let (status, log) =
+            reach(&format!("allowed_networks = [\"{allowed}\"]"), &format!("http://127.0.0.1:{port}/"));
+        assert_eq!(status, 101, "{allowed}: {log}");
+    }
 }

@@ -207,7 +207,7 @@ fn wrong_settings() -> Vec<(Value, &'static str)> {
         (handler("unheardOf", json!(1)), "unheardOf"),
         (json!({"webSocketKeepAliveIntervalInSeconds": 0}), "webSocketKeepAliveIntervalInSeconds"), // 18
         (json!({"webSocketKeepAliveIntervalInSeconds": 121}), "webSocketKeepAliveIntervalInSeconds"),
-        (json!({"anonymousConnectPolicy": "maybe"}), "anonymousConnectPolicy"),
+        (json!({"anonymousConnectPolicy": "maybe"}), "maybe"),
     ]
 }
 
