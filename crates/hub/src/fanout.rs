@@ -137,8 +137,8 @@ impl Walk<'_> {
         }
         let after = conn.queue.queued_bytes();
         self.queued_bytes += after - before;
-        // A queue that was empty may hold any one batch: no message is too large to be delivered.
-        if before > 0 && after > limit {
+        // A queue that was empty may hold any one batch.
+        if before > 0 && conn.queue.exceeds(limit) {
             self.slow.push(slot);
         }
     }

@@ -7,6 +7,9 @@ use bytes::{Buf, Bytes};
 
 use crate::limits::FRAME_OVERHEAD_BYTES;
 
+/// How many frames are looked at to find a large one. Behind more of them a large one counts like all others.
+const FRAMES_SEEN: usize = 64;
+
 /// Frames waiting for a socket, oldest first.
 ///
 /// One frame needs no allocation, and a drained queue holds none: an idle connection costs only this struct.
@@ -27,6 +30,17 @@ impl OutQueue {
     /// Cost of what waits, in bytes, 64 for each frame included.
     pub fn queued_bytes(&self) -> usize {
         self.queued_bytes
+    }
+
+    /// Whether more waits than this. One frame that alone is more does not count: no message is too large to be delivered,
+    /// whatever small ones are around it.
+    pub(crate) fn exceeds(&self, limit_bytes: usize) -> bool {
+        if self.queued_bytes <= limit_bytes {
+            return false;
+        }
+        let frames = std::iter::once(&self.first).chain(self.rest.iter().flat_map(|rest| rest.iter()));
+        let large = frames.take(FRAMES_SEEN).map(Bytes::len).find(|length| *length > limit_bytes);
+        self.queued_bytes - large.unwrap_or(0) > limit_bytes
     }
 
     /// Appends a frame. Frames are never empty: each has at least a two-byte WebSocket header.
@@ -84,6 +98,26 @@ mod tests {
         let mut slices = [IoSlice::new(&[]); 64];
         let count = queue.io_slices(&mut slices);
         slices[..count].iter().flat_map(|s| s.to_vec()).collect()
+    }
+
+    #[test]
+    fn one_large_frame_may_wait_among_small_ones() {
+        let (small, large) = (Bytes::from_static(b"ping"), Bytes::from(vec![0; 5000]));
+        let queue = |frames: &[&Bytes]| {
+            let mut queue = OutQueue::default();
+            frames.iter().for_each(|frame| queue.push((*frame).clone()));
+            queue
+        };
+        assert!(!queue(&[]).exceeds(1000));
+        for frames in [&[&large][..], &[&large, &small], &[&small, &large], &[&small, &large, &small]] {
+            assert!(!queue(frames).exceeds(1000));
+        }
+        assert!(queue(&[&large, &large]).exceeds(1000));
+        assert!(!queue(&[&small; 14]).exceeds(1000) && queue(&[&small; 16]).exceeds(1000));
+        let mut far_behind = vec![&small; 64];
+        far_behind.push(&large);
+        assert!(queue(&far_behind).exceeds(1000));
+        assert!(queue(&[&large, &large]).exceeds(5000), "neither is more than the limit");
     }
 
     proptest! {

@@ -197,7 +197,7 @@ impl Shard {
         let before = conn.queue.queued_bytes();
         conn.queue.push(frame);
         self.queued_bytes += conn.queue.queued_bytes() - before;
-        let full = before > 0 && conn.queue.queued_bytes() > self.limits.queue_bytes_max;
+        let full = conn.queue.exceeds(self.limits.queue_bytes_max);
         self.mark_dirty(slot);
         if full {
             self.cut_slow_consumer(slot);
