@@ -106,8 +106,9 @@ impl Delivery {
             return Err(Failure::Gone);
         }
         if !is_trial {
-            let origin = self.upstream.request_maker().origin(&event.client.host).to_owned();
-            self.validated(endpoint, &origin).await.map_err(Failure::NotValidated)?;
+            let maker = self.upstream.request_maker();
+            let verdict = self.validated(endpoint, maker.origin(&event.client.host)).await;
+            verdict.map_err(Failure::NotValidated)?;
         }
         let _slot = ticket.slot().await;
         let request = record.request.insert(self.request(parcel).await?);

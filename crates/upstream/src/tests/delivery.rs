@@ -5,10 +5,10 @@ use std::time::Duration;
 use http::StatusCode;
 use hublet_hub::{EventKind, Verdict};
 
-use super::rig::{
-    HUB, ask, conn, connect, courier, development, disconnected, event, handled, handler, user,
-};
+use super::rig::{HUB, ask, conn, connect, courier, development, event, handled, handler, user};
 use super::stub::{Act, Stub, answer, ok, soon};
+use crate::courier::Courier;
+use crate::doctor::HandlerStatus;
 use crate::environment::Environment;
 
 #[test]
@@ -212,30 +212,64 @@ async fn a_stuck_handler_delays_nobody_else() {
     assert!(waiting.into_iter().all(|mut answer| answer.try_recv().is_err()));
 }
 
+/// What is known about the only handler.
+fn status(courier: &Courier) -> HandlerStatus {
+    courier.upstream().handler_status(HUB).remove(0)
+}
+
 #[tokio::test]
 async fn a_handler_that_is_gone_fails_at_once_until_it_is_back() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
     let courier = courier(development(), vec![handler(&format!("http://{address}/"))]);
-    for slot in 0..5 {
-        assert!(soon(courier.connect(connect(slot))).await.is_err());
+    while status(&courier).dropped == 0 {
+        // One of them may be the probe.
+        let (one, other) =
+            soon(async { tokio::join!(courier.connect(connect(1)), courier.connect(connect(2))) }).await;
+        assert!(one.is_err() && other.is_err());
     }
-    let begun = std::time::Instant::now();
-    let mut count = 0;
-    // Between two probes many fail without an attempt.
-    while begun.elapsed() < Duration::from_millis(15) {
-        let mut event = user(count, 2, "x");
-        event.client.conn = conn(count);
-        assert_eq!(soon(ask(&courier, event)).await, Ok(Verdict::Failed));
-        count += 1;
-    }
+    assert!(status(&courier).is_gone && status(&courier).failed >= 2, "{:?}", status(&courier));
+    let exchanges = courier.upstream().exchanges(HUB, "");
+    let dropped = exchanges.iter().find(|exchange| exchange.attempts.is_empty()).unwrap();
+    assert!(
+        dropped.request.is_none() && dropped.sentence.contains("for a while"),
+        "nothing was sent: {dropped:?}"
+    );
+
     let stub = Stub::on(tokio::net::TcpListener::bind(address).await.unwrap(), |_, _| ok());
     while soon(ask(&courier, user(1, 2, "x"))).await != Ok(handled()) {
         tokio::task::yield_now().await;
     }
-    assert_eq!(soon(ask(&courier, user(1, 2, "x"))).await, Ok(handled()), "one answer is enough");
-    courier.dispatch(disconnected(1, 9), None);
-    soon(courier.idle()).await;
-    assert!(stub.seen().len() >= 3);
+    assert!(!status(&courier).is_gone, "one answer is enough");
+    assert_eq!(stub.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn a_handler_that_never_answers_counts_as_gone() {
+    let stub = Stub::start(|_, _| vec![Act::Hang]).await;
+    let mut stuck = handler(&stub.url("/"));
+    stuck.timeout = Duration::from_millis(100);
+    let courier = courier(development(), vec![stuck]);
+    for _ in 0..2 {
+        let answers: Vec<_> = (0..8).map(|slot| ask(&courier, user(slot, 2, "x"))).collect();
+        for answer in answers {
+            assert_eq!(soon(answer).await, Ok(Verdict::Failed));
+        }
+    }
+    assert!(status(&courier).is_gone);
+}
+
+#[tokio::test]
+async fn events_that_wait_in_vain_say_nothing_about_their_handler() {
+    let stub = Stub::start(|_, _| vec![Act::Hang]).await;
+    let mut busy = handler(&stub.url("/"));
+    busy.timeout = Duration::from_millis(100);
+    busy.max_concurrency = 1;
+    let courier = courier(development(), vec![busy]);
+    let answers: Vec<_> = (0..40).map(|slot| ask(&courier, user(slot, 2, "x"))).collect();
+    for answer in answers {
+        assert_eq!(soon(answer).await, Ok(Verdict::Failed));
+    }
+    assert_eq!((status(&courier).failed, status(&courier).is_gone), (40, false));
 }
