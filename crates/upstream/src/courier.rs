@@ -119,9 +119,11 @@ impl Courier {
         let shard = &self.shard;
         let event = Arc::new(event);
         let destinations = shard.upstream.destinations(&event.client.hub);
+        // Listeners come first, and share the event's number (event-handlers.md §8).
+        let is_heard = destinations.as_ref().is_some_and(|destinations| destinations.has_listener(&event));
         match (&event.kind, destinations) {
             (EventKind::User { .. }, destinations) => {
-                let verdict = shard.ask(destinations.as_deref(), event, on_verdict);
+                let verdict = shard.ask(destinations.as_deref(), event, is_heard, on_verdict);
                 if let Some((verdict, on_verdict)) = verdict {
                     on_verdict(verdict);
                 }
@@ -156,6 +158,7 @@ impl Shard {
         self: &Arc<Self>,
         destinations: Option<&Destinations>,
         event: Arc<ClientEvent>,
+        is_heard: bool,
         on_verdict: Option<OnVerdict>,
     ) -> Option<(Verdict, OnVerdict)> {
         let verdict = match destinations.and_then(|destinations| destinations.of(&event.kind)) {
@@ -165,9 +168,7 @@ impl Shard {
             },
             Some(Destination::Echo) => echo::answer(&event.kind),
             // Nobody can answer, but the event is not lost (event-handlers.md §6.3).
-            None if destinations.is_some_and(|destinations| destinations.has_listener(&event.kind)) => {
-                Verdict::Handled { reply: None, state: None }
-            }
+            None if is_heard => Verdict::Handled { reply: None, state: None },
             None => {
                 report::not_wanted(destinations, self.upstream.complaints(), &event);
                 Verdict::Failed

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hublet_hub::EventKind;
+use hublet_hub::{ClientEvent, EventKind};
 
 use crate::doctor::Journal;
 use crate::endpoint::Endpoint;
@@ -67,8 +67,8 @@ impl Destinations {
         self.handlers.get(index)
     }
 
-    /// Whether a listener wants an event.
-    pub(crate) fn has_listener(&self, kind: &EventKind) -> bool {
-        self.rules.listeners_for(kind).next().is_some()
+    /// Whether a listener wants an event, which then counts as handled (event-handlers.md §6.3).
+    pub(crate) fn has_listener(&self, event: &ClientEvent) -> bool {
+        self.rules.listeners_for(&event.kind).next().is_some()
     }
 }

@@ -17,7 +17,7 @@ use crate::node::Upstream;
 use crate::pace::Pace;
 use crate::pattern::EventPattern;
 use crate::presence::Presence;
-use crate::rules::{Handler, HandlerAuth, HandlerTarget, HubRules, SystemEvents};
+use crate::rules::{Handler, HandlerAuth, HandlerTarget, HubRules, Listener, ListenerEndpoint, SystemEvents};
 use crate::settings::HubSettings;
 use crate::template::UrlTemplate;
 
@@ -67,13 +67,18 @@ pub(crate) fn handler(url: &str) -> Handler {
     }
 }
 
+/// These handlers, and a listener for the user event `heard`.
 pub(crate) fn rules(handlers: Vec<Handler>) -> Arc<HubRules> {
     Arc::new(HubRules {
         settings: HubSettings::default(),
         anonymous: false,
         keep_alive_interval_s: None,
         handlers: handlers.into_iter().map(Arc::new).collect(),
-        listeners: Vec::new(),
+        listeners: vec![Arc::new(Listener {
+            system_events: SystemEvents::default(),
+            user_events: EventPattern::parse(Some("heard")).unwrap(),
+            endpoint: ListenerEndpoint::File { path: "unused".into() },
+        })],
     })
 }
 
