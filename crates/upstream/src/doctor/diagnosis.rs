@@ -73,12 +73,11 @@ pub(crate) fn refusal_sentence(refusal: &Refusal, site: &Site<'_>) -> String {
         ),
         Refusal::Origin(values) => format!(
             "The handler allows {}, but events come from {origin}. Add {origin} on a line of its own to what it allows, or set \
-             `origins` under [upstream] to the host that it expects.",
+             `public_endpoints` to the address that it expects.",
             shown(&values.join(" and "))
         ),
         Refusal::Host => {
-            "The client named no host that could be the origin of events. Set `origins` under [upstream]."
-                .to_owned()
+            "The client named no host that could be the origin of events. Set `public_endpoints`.".to_owned()
         }
         Refusal::Lost => "The validation was not finished, since the service stops.".to_owned(),
     }
@@ -129,7 +128,7 @@ fn tls_sentence(error: &io::Error, host: &str) -> String {
     match reason {
         Some(rustls::Error::InvalidCertificate(certificate)) => match certificate {
             CertificateError::UnknownIssuer => format!(
-                "The certificate of {host} is from an authority that this machine does not trust. Set `ca_file` under [upstream] to \
+                "The certificate of {host} is from an authority that this machine does not trust. Set `extra_roots` under [upstream] to \
                  the certificate of that authority, or have the handler send its whole chain."
             ),
             CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
