@@ -114,6 +114,7 @@ impl ShardLoop {
                     if self.shard.has(id) {
                         self.shard.disconnected(id.slot);
                     }
+                    self.courier.forget(id);
                 }
             }
         }
