@@ -80,6 +80,9 @@ fn a_kill_leaves_no_client_that_never_went() {
     assert!((CLIENTS / 2..CLIENTS).contains(&known), "killed in the middle, not after {known} clients");
 
     let server = Server::start_in(server.kill_and_take_folder(), &LISTEN, &[]);
+    // And again while it tells what the first kill left.
+    upstream.wait_for(known / 4, |call| call.event() == "disconnected");
+    let server = Server::start_in(server.kill_and_take_folder(), &LISTEN, &[]);
     // Two more clients that come after the restart: their events are the last ones.
     for _ in 0..2 {
         RawClient::connect(&server.client_url("chat", Some("bob"), &[], &[]), JSON).expect_connected();

@@ -89,26 +89,30 @@ fn reasons_of_a_disconnect() {
 #[test]
 fn failing_notifications_are_no_business_of_the_client() {
     // 58
-    let (upstream, server) = Upstream::serve(|call| match call.event() {
-        "connected" | "disconnected" => Reply::status(503),
+    let (upstream, server) = Upstream::serve(|call| match (call.event(), call.header("ce-userId")) {
+        ("connected", Some("ann")) | ("disconnected", Some("bob")) => Reply::status(503),
         _ => Reply::status(204),
     });
-    let (mut client, id) = client(&server);
-    upstream.next_event("connected");
-    send(&mut client, "e", 1);
-    expect_success(&mut client, 1);
-    let of = |event: &'static str| {
-        let calls = upstream.wait_for(4, |call| call.event() == event);
-        assert!(calls.iter().all(|call| call.client() == id && call.id() == calls[0].id()));
-        calls.len()
-    };
-    assert_eq!(of("connected"), 4);
-    send(&mut client, "e", 2);
-    expect_success(&mut client, 2);
-    drop(client);
-    assert_eq!(of("disconnected"), 4);
+    let (mut ann, _) = client(&server);
+    let mut bob = RawClient::connect(&server.client_url("chat", Some("bob"), &[], &[]), JSON);
+    bob.expect_connected();
+    for client in [&mut ann, &mut bob] {
+        send(client, "e", 1);
+        expect_success(client, 1);
+    }
+    drop(bob);
+    for (event, user) in [("connected", "ann"), ("disconnected", "bob")] {
+        let calls =
+            upstream.wait_for(4, |call| call.event() == event && call.header("ce-userId") == Some(user));
+        assert!(calls.iter().all(|call| call.client() == calls[0].client() && call.id() == calls[0].id()));
+    }
+    send(&mut ann, "e", 2);
+    expect_success(&mut ann, 2);
+    drop(ann);
+    upstream
+        .next_where("ann", |call| call.event() == "disconnected" && call.header("ce-userId") == Some("ann"));
     let log = server.stop_and_take_log();
-    assert_eq!(upstream.events("connected").len() + upstream.events("disconnected").len(), 8);
+    assert_eq!((upstream.events("connected").len(), upstream.events("disconnected").len()), (5, 5));
     assert!(log.contains("HttpHandlerUnexpectedResponse") && log.contains("503"), "{log}");
 }
 
