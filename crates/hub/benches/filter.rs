@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use hublet_hub::{Accept, Command, ConnOp, Directory, Limits, Permissions, Protocol, Shard, Target};
+use hublet_wire::client::{Format, Subprotocol};
 use hublet_wire::odata::{Filter, QUERY_BYTES_MAX};
 
 const CONNECTIONS: usize = 10_000;
@@ -64,13 +65,13 @@ fn shard() -> Shard {
             user: (number % 10 > 0).then(|| format!("User-{}", number % 1_000).to_lowercase().into()),
             permissions: Permissions::default(),
             groups: groups.iter().map(|group| group.as_str().into()).collect(),
-            protocol: Protocol::Json,
+            protocol: Protocol::PubSub(Subprotocol { format: Format::Json, reliable: false }),
             custom_subprotocol: None,
             host: "localhost".into(),
             state: None,
         };
         let id = shard.reserve([u8::try_from(number % 251).unwrap_or(0); 11], 0);
-        shard.activate(id, accept, 0);
+        shard.activate(id, accept, None, 0);
         shard.take_effects();
     }
     shard

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use hublet_wire::client::Format;
 use hublet_wire::id::ConnId;
 
 use crate::Millis;
@@ -11,6 +10,7 @@ use crate::index::HubKey;
 use crate::members::{Member, position};
 use crate::permission::Permissions;
 use crate::queue::OutQueue;
+use crate::reliable::Reliable;
 use crate::shard::Shard;
 
 impl Shard {
@@ -48,7 +48,9 @@ impl Shard {
 
     /// Registers a client and queues its `connected` message (client-protocols.md §1.14). From now on messages are
     /// queued for it, whether or not its socket is there already. Nothing happens when its reservation is gone.
-    pub fn activate(&mut self, id: ConnId, accept: Accept, now: Millis) {
+    ///
+    /// `token` is what the client of a reliable connection comes back with.
+    pub fn activate(&mut self, id: ConnId, accept: Accept, token: Option<&str>, now: Millis) {
         self.settle();
         let slot = id.slot;
         let is_reserved = |conn: &&mut Conn| conn.id == id && conn.phase == Phase::Reserved;
@@ -63,11 +65,14 @@ impl Shard {
         conn.phase = Phase::Open;
         conn.user = user;
         conn.permissions = permissions;
+        let is_reliable = protocol.is_reliable();
         conn.protocol = protocol;
         conn.last_received = now;
         conn.host = host;
-        if custom_subprotocol.is_some() || state.is_some() {
-            conn.extra = Some(Box::new(Extra { custom_subprotocol, state, turn: None }));
+        if custom_subprotocol.is_some() || state.is_some() || is_reliable {
+            let reliable = is_reliable.then(Reliable::default);
+            let extra = Extra { custom_subprotocol, state, reliable, ..Extra::default() };
+            conn.extra = Some(Box::new(extra));
         }
         if let Some(index) = self.hubs.get_mut(hub) {
             if first {
@@ -83,10 +88,8 @@ impl Shard {
                 conn.position_user = members.push(member);
             }
         }
-        let connected = conn
-            .protocol
-            .is_pubsub()
-            .then(|| Format::Json.connected_frame(conn.user.as_deref(), &conn.id, None));
+        let format = conn.protocol.format();
+        let connected = format.map(|format| format.connected_frame(conn.user.as_deref(), &conn.id, token));
         if let Some(frame) = connected {
             self.enqueue(slot, frame);
         }

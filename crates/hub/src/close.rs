@@ -1,6 +1,5 @@
 //! How connections end: by the application, by a fault of the client, by the client itself, by a stop.
 
-use hublet_wire::client::Format;
 use hublet_wire::ws::{self, CloseCode, Opcode};
 
 use crate::Millis;
@@ -54,8 +53,12 @@ impl Shard {
         if conn.phase != Phase::Open {
             return;
         }
-        if announced && conn.protocol.is_pubsub() {
-            self.enqueue(slot, Format::Json.disconnected_frame(told));
+        if !conn.has_socket() {
+            self.remove(slot, told);
+            return;
+        }
+        if let Some(format) = conn.protocol.format().filter(|_| announced) {
+            self.enqueue(slot, format.disconnected_frame(told));
         }
         self.enqueue(slot, ws::encode_close(code, reason));
         self.begin_closing(slot, Phase::AwaitingClose, told, now);
@@ -70,6 +73,10 @@ impl Shard {
                 None => ws::encode_control(Opcode::Close, &[]),
             };
             self.enqueue(slot, answer);
+            // Every close but a normal one may be followed by a recovery (client-protocols.md §5.7).
+            if code != Some(CloseCode::NORMAL.0) && self.let_go(slot) {
+                return;
+            }
             self.begin_closing(slot, Phase::Closed, reason, now);
         } else if let Some(conn) = self.conns.get_mut(slot as usize)
             && conn.phase == Phase::AwaitingClose

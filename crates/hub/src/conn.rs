@@ -3,16 +3,19 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use hublet_wire::client::JSON_SUBPROTOCOL;
+use hublet_wire::client::{Format, Subprotocol};
 use hublet_wire::id::ConnId;
 use smallvec::SmallVec;
 
 use crate::Millis;
 use crate::acks::AckWindow;
 use crate::index::{GroupKey, HubKey};
+use crate::invocations::Invocations;
 use crate::permission::Permissions;
 use crate::publish::Variant;
 use crate::queue::OutQueue;
+use crate::reliable::Reliable;
+use crate::streams::Streams;
 use crate::upstream::Turn;
 
 /// Index of a connection in its shard; used again after the connection is gone.
@@ -42,8 +45,8 @@ pub struct Accept {
 /// What a client speaks on its socket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Protocol {
-    /// `json.webpubsub.azure.v1`.
-    Json,
+    /// One of the PubSub subprotocols.
+    PubSub(Subprotocol),
     /// A simple client whose frames become the event `message` (client-protocols.md §2.2).
     SimpleEvent,
     /// A simple client whose frames are published to one group (client-protocols.md §2.2).
@@ -56,23 +59,29 @@ pub enum Protocol {
 }
 
 impl Protocol {
-    /// Whether the client speaks a PubSub subprotocol, which has system messages and acks.
-    pub(crate) fn is_pubsub(&self) -> bool {
-        matches!(self, Self::Json)
-    }
-
-    /// The subprotocol that was negotiated.
-    pub(crate) fn subprotocol(&self) -> Option<&'static str> {
+    /// The PubSub subprotocol that the client speaks, which has system messages and acks.
+    pub fn pubsub(&self) -> Option<Subprotocol> {
         match self {
-            Self::Json => Some(JSON_SUBPROTOCOL),
+            Self::PubSub(subprotocol) => Some(*subprotocol),
             Self::SimpleEvent | Self::SimpleSendToGroup { .. } => None,
         }
     }
 
+    /// How system messages and acks are written for the client; `None`: it gets none.
+    pub(crate) fn format(&self) -> Option<Format> {
+        self.pubsub().map(|subprotocol| subprotocol.format)
+    }
+
+    /// Whether the connection survives its socket.
+    pub fn is_reliable(&self) -> bool {
+        self.pubsub().is_some_and(|subprotocol| subprotocol.reliable)
+    }
+
     pub(crate) fn variant(&self) -> Variant {
-        match self {
-            Self::Json => Variant::Json,
-            Self::SimpleEvent | Self::SimpleSendToGroup { .. } => Variant::Simple,
+        match self.format() {
+            Some(Format::Json) => Variant::Json,
+            Some(Format::Protobuf) => Variant::Protobuf,
+            None => Variant::Simple,
         }
     }
 }
@@ -124,6 +133,10 @@ pub(crate) struct Extra {
     pub(crate) state: Option<Bytes>,
     /// The event that its event handler has not answered yet, and what came after it.
     pub(crate) turn: Option<Turn>,
+    /// Of a reliable client.
+    pub(crate) reliable: Option<Reliable>,
+    pub(crate) streams: Streams,
+    pub(crate) invocations: Invocations,
 }
 
 /// A group of a connection and the connection's position in the group's member list.
@@ -141,7 +154,20 @@ impl Conn {
     /// The subprotocol that was negotiated, a custom one included.
     pub(crate) fn subprotocol(&self) -> Option<&str> {
         let custom = || self.extra.as_ref()?.custom_subprotocol.as_deref();
-        self.protocol.subprotocol().or_else(custom)
+        self.protocol.pubsub().map(Subprotocol::name).or_else(custom)
+    }
+
+    pub(crate) fn reliable(&self) -> Option<&Reliable> {
+        self.extra.as_ref()?.reliable.as_ref()
+    }
+
+    pub(crate) fn reliable_mut(&mut self) -> Option<&mut Reliable> {
+        self.extra.as_mut()?.reliable.as_mut()
+    }
+
+    /// Whether frames can be put into its queue: a reliable connection may be without a socket.
+    pub(crate) fn has_socket(&self) -> bool {
+        self.reliable().is_none_or(Reliable::has_socket)
     }
 
     /// Whether its event handler owes it an answer.

@@ -54,6 +54,8 @@ pub enum EventKind {
         payload: Payload,
         /// Metadata of the message.
         metadata: Metadata,
+        /// The client waits for the answer beside its other requests: nothing waits for this event.
+        invoked: bool,
     },
     /// The client is now in a group.
     GroupJoined(Arc<str>),
@@ -71,6 +73,8 @@ pub enum Verdict {
         /// New connection state; `None` leaves the old one.
         state: Option<Bytes>,
     },
+    /// Only listeners got it, which cannot answer.
+    Heard,
     /// It was not handled, or the answer was no good (event-handlers.md §6.3).
     Failed,
 }

@@ -6,14 +6,21 @@
 
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
+use hublet_wire::client::Format;
 
 use crate::conn::{Conn, Slot};
 use crate::filter::Candidate;
 use crate::limits::{JOINED_BYTES_MAX, JOINED_FRAME_BYTES_MAX};
 use crate::publish::{Publish, Variant};
+use crate::queue::Blocks;
 use crate::shard::{Effect, Shard};
 use crate::target::Audience;
+use crate::unacked::Batch;
+
+/// Different numbers for one batch that are looked for: a group whose members came at the same time has one, and a search
+/// among many would cost more than it gains.
+const ALIGNED_MAX: usize = 4;
 
 /// Messages to one audience that are not in the queues yet.
 #[derive(Debug, Default)]
@@ -75,12 +82,15 @@ impl Shard {
         let Some(first) = publishes.first() else { return };
         let (excluded, filter) = (first.excluded.as_slice(), first.filter.as_deref());
         let mut walk = Walk {
-            blocks: [None, None],
+            blocks: [const { None }; Variant::COUNT],
+            batch: None,
+            aligned: Vec::new(),
             publishes,
             queue_bytes_max: self.limits.queue_bytes_max,
             shard_queue_bytes_max: self.limits.shard_queue_bytes_max,
             queued_bytes: self.queued_bytes,
             slow: Vec::new(),
+            overflowed: Vec::new(),
         };
         let (conns, dirty, scratch) = (&mut self.conns, &mut self.dirty, &mut self.scratch);
         let hubs = &self.hubs;
@@ -104,8 +114,12 @@ impl Shard {
         };
         audience.for_each(hubs, give);
         self.queued_bytes = walk.queued_bytes;
-        for slot in walk.slow {
+        let Walk { slow, overflowed, .. } = walk;
+        for slot in slow {
             self.cut_slow_consumer(slot);
+        }
+        for slot in overflowed {
+            self.overflowed(slot);
         }
     }
 }
@@ -113,28 +127,44 @@ impl Shard {
 /// The state of one walk over the receivers of a batch.
 struct Walk<'a> {
     /// The batch as each variant sees it, encoded on first need.
-    blocks: [Option<Vec<Bytes>>; 2],
+    blocks: [Option<Vec<Bytes>>; Variant::COUNT],
+    /// The batch as reliable receivers keep it.
+    batch: Option<Batch>,
+    /// The batch with the numbers that several reliable receivers have for it: made for the second one.
+    aligned: Vec<Aligned>,
     publishes: &'a [Arc<Publish>],
     queue_bytes_max: usize,
     shard_queue_bytes_max: usize,
     queued_bytes: usize,
     slow: Vec<Slot>,
+    overflowed: Vec<Slot>,
+}
+
+/// A batch with numbers.
+struct Aligned {
+    format: Format,
+    first: u64,
+    blocks: Option<Vec<Bytes>>,
 }
 
 impl Walk<'_> {
     fn give(&mut self, slot: Slot, conn: &mut Conn) {
-        let variant = conn.protocol.variant();
-        let blocks = self.blocks[variant as usize].get_or_insert_with(|| join(self.publishes, variant));
+        let before = conn.queue.queued_bytes();
+        if conn.protocol.is_reliable() {
+            self.give_reliable(slot, conn);
+        } else {
+            let variant = conn.protocol.variant();
+            let blocks = self.blocks[variant as usize].get_or_insert_with(|| join(self.publishes, variant));
+            for block in blocks {
+                conn.queue.push(block.clone());
+            }
+        }
         // A shard that holds too much lets each connection hold less, so that the slowest go first.
         let limit = if self.queued_bytes > self.shard_queue_bytes_max {
             self.queue_bytes_max / 16
         } else {
             self.queue_bytes_max
         };
-        let before = conn.queue.queued_bytes();
-        for block in blocks {
-            conn.queue.push(block.clone());
-        }
         let after = conn.queue.queued_bytes();
         self.queued_bytes += after - before;
         // A queue that was empty may hold any one batch.
@@ -142,6 +172,50 @@ impl Walk<'_> {
             self.slow.push(slot);
         }
     }
+
+    fn give_reliable(&mut self, slot: Slot, conn: &mut Conn) {
+        let Some(format) = conn.protocol.format() else { return };
+        let Some(reliable) = conn.extra.as_mut().and_then(|extra| extra.reliable.as_mut()) else { return };
+        let batch = self.batch.get_or_insert_with(|| self.publishes.into());
+        let numbered = reliable.unacked.push(Arc::clone(batch));
+        if reliable.is_full() {
+            self.overflowed.push(slot);
+        }
+        if !reliable.has_socket() {
+            return;
+        }
+        let first = numbered.first;
+        let same = |aligned: &&mut Aligned| aligned.format == format && aligned.first == first;
+        match self.aligned.iter_mut().find(same) {
+            Some(aligned) => {
+                let blocks = aligned.blocks.get_or_insert_with(|| number(self.publishes, first, format));
+                for block in blocks {
+                    conn.queue.push(block.clone());
+                }
+            }
+            None => {
+                if self.aligned.len() < ALIGNED_MAX {
+                    self.aligned.push(Aligned { format, first, blocks: None });
+                }
+                conn.queue.push_batch(numbered, 0, format);
+            }
+        }
+    }
+}
+
+/// The frames of a batch with numbers from `first` on: small ones copied together, large ones as they are.
+fn number(publishes: &[Arc<Publish>], first: u64, format: Format) -> Vec<Bytes> {
+    let mut blocks = Blocks::default();
+    for (number, publish) in (first..).zip(publishes) {
+        let shared = publish.shared(format);
+        blocks.copy(&shared.head(number));
+        if shared.body().len() > JOINED_FRAME_BYTES_MAX {
+            blocks.share(shared.body().clone());
+        } else {
+            blocks.copy(shared.body());
+        }
+    }
+    blocks.finish()
 }
 
 /// The frames of a batch for one variant: small ones copied together once, large ones as they are.
@@ -149,21 +223,14 @@ fn join(publishes: &[Arc<Publish>], variant: Variant) -> Vec<Bytes> {
     if let [only] = publishes {
         return vec![only.frame(variant).clone()];
     }
-    let mut blocks = Vec::new();
-    let mut joined = BytesMut::new();
+    let mut blocks = Blocks::default();
     for publish in publishes {
         let frame = publish.frame(variant);
         if frame.len() > JOINED_FRAME_BYTES_MAX {
-            if !joined.is_empty() {
-                blocks.push(joined.split().freeze());
-            }
-            blocks.push(frame.clone());
+            blocks.share(frame.clone());
         } else {
-            joined.extend_from_slice(frame);
+            blocks.copy(frame);
         }
     }
-    if !joined.is_empty() {
-        blocks.push(joined.freeze());
-    }
-    blocks
+    blocks.finish()
 }

@@ -16,7 +16,10 @@ impl Shard {
     /// Each call visits one slot in `keep_alive_interval_s`, so that pings are spread over the interval and a
     /// connection needs no timer of its own.
     pub fn tick(&mut self, now: Millis) {
+        self.now = now;
         self.end_overdue_closes(now);
+        self.end_abandoned(now);
+        self.end_idle_streams();
         let default_s = self.limits.keep_alive_interval_s.max(1);
         let of_hubs = self.policies.values().filter_map(|policy| policy.keep_alive_interval_s);
         let intervals_s: BTreeSet<u32> =
@@ -36,13 +39,15 @@ impl Shard {
         for at in (first..self.conns.capacity()).step_by(interval_s as usize) {
             let Some(conn) = self.conns.get(at).filter(|conn| conn.phase == Phase::Open) else { continue };
             let of_hub = self.hubs.get(conn.hub).and_then(|hub| hub.policy.keep_alive_interval_s);
-            if of_hub.unwrap_or(default_s) != interval_s {
+            if of_hub.unwrap_or(default_s) != interval_s || !conn.has_socket() {
                 continue;
             }
             let slot = conn.id.slot;
             // Who is not read for now cannot be heard.
             if now.saturating_sub(conn.last_received) > silent_ms_max && !self.is_paused(slot) {
-                self.remove(slot, NO_PONG);
+                if !self.lose_socket(slot) {
+                    self.remove(slot, NO_PONG);
+                }
             } else {
                 self.enqueue(slot, ping.clone());
             }

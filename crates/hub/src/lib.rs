@@ -16,17 +16,21 @@ mod event;
 mod fanout;
 mod filter;
 mod index;
+mod invocations;
 mod keepalive;
 mod limits;
 mod members;
 mod operations;
 mod permission;
 mod publish;
+mod reliable;
 mod session;
 mod shard;
 #[cfg(test)]
 mod simulation;
+mod streams;
 mod target;
+mod unacked;
 mod upstream;
 
 pub use command::{Command, ConnOp, MemberEntry, Outcome, Reply};

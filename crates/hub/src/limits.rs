@@ -10,6 +10,8 @@ pub struct Limits {
     pub shard_queue_bytes_max: usize,
     /// Groups one connection may be in (client-protocols.md §9.4).
     pub groups_per_connection_max: usize,
+    /// How long a reliable connection waits for a client that lost its socket, in milliseconds (client-protocols.md §5.6).
+    pub retention_ms: u64,
     /// Seconds between WebSocket pings to a connection, 1 to 120 (client-protocols.md §9.1).
     pub keep_alive_interval_s: u32,
 }
@@ -20,6 +22,7 @@ impl Default for Limits {
             queue_bytes_max: 4 << 20,
             shard_queue_bytes_max: 1 << 30,
             groups_per_connection_max: 1_000,
+            retention_ms: 60_000,
             keep_alive_interval_s: 20,
         }
     }
@@ -27,6 +30,14 @@ impl Default for Limits {
 
 /// What a queued frame costs beside its bytes; it bounds the number of queued empty frames too.
 pub(crate) const FRAME_OVERHEAD_BYTES: usize = 64;
+/// Streams that one connection may publish at a time (client-protocols.md §9.4).
+pub(crate) const STREAMS_MAX: usize = 100;
+/// Invocations of one connection that may be under way (client-protocols.md §6.1).
+pub(crate) const INVOCATIONS_MAX: usize = 100;
+/// Messages that may wait for a reliable client's acknowledgement (client-protocols.md §5.3).
+pub(crate) const UNACKED_MESSAGES_MAX: u64 = 1_000;
+/// And bytes of their payloads.
+pub(crate) const UNACKED_BYTES_MAX: usize = 16 << 20;
 /// When messages of more than so many bytes, each counted with [`FRAME_OVERHEAD_BYTES`], wait for the answer of an event
 /// handler, their client is read no further.
 pub(crate) const HELD_BYTES_MAX: usize = 64 << 10;

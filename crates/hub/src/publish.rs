@@ -3,11 +3,14 @@
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
-use hublet_wire::client::{Format, Message, MessageFrom, Metadata, Payload, raw};
+use hublet_wire::client::{
+    Format, Message, MessageFrom, Metadata, Payload, SharedMessage, StreamInfo, StreamOutcome, raw,
+};
 use hublet_wire::id::ConnId;
 use hublet_wire::odata::Filter;
 use smallvec::SmallVec;
 
+use crate::Millis;
 use crate::target::Target;
 
 /// A message and everything its delivery depends on. Shared by all shards that have receivers.
@@ -27,7 +30,43 @@ pub struct Publish {
     pub excluded: SmallVec<[ConnId; 1]>,
     /// Of the target, only the connections for which this is true receive it.
     pub filter: Option<Arc<Filter>>,
+    /// The message is a part of a stream.
+    pub(crate) stream: Option<Box<StreamPart>>,
+    /// From then on it need not be sent to a client that was away (client-protocols.md §9.4).
+    pub expires: Option<Millis>,
     encoded: Encoded,
+}
+
+/// The place of a message in a stream.
+#[derive(Debug)]
+pub(crate) struct StreamPart {
+    pub(crate) stream_id: Arc<str>,
+    pub(crate) sequence_id: u64,
+    pub(crate) end: Option<StreamEnd>,
+}
+
+/// How a stream ended, see [`StreamOutcome`].
+#[derive(Debug, Clone)]
+pub(crate) enum StreamEnd {
+    Complete,
+    IdleTimeout,
+    Forbidden,
+    Cancelled,
+    UserError { message: Option<Box<str>>, code: Option<Box<str>> },
+}
+
+impl StreamEnd {
+    fn outcome(&self) -> StreamOutcome<'_> {
+        match self {
+            Self::Complete => StreamOutcome::Complete,
+            Self::IdleTimeout => StreamOutcome::IdleTimeout,
+            Self::Forbidden => StreamOutcome::Forbidden,
+            Self::Cancelled => StreamOutcome::Cancelled,
+            Self::UserError { message, code } => {
+                StreamOutcome::UserError { message: message.as_deref(), user_error_code: code.as_deref() }
+            }
+        }
+    }
 }
 
 /// Complete WebSocket frames, made when the first receiver of a kind turns up.
@@ -35,6 +74,9 @@ pub struct Publish {
 struct Encoded {
     simple: OnceLock<Bytes>,
     json: OnceLock<Bytes>,
+    protobuf: OnceLock<Bytes>,
+    json_reliable: OnceLock<SharedMessage>,
+    protobuf_reliable: OnceLock<SharedMessage>,
 }
 
 /// How a receiver wants its frames.
@@ -44,6 +86,13 @@ pub(crate) enum Variant {
     Simple,
     /// `json.webpubsub.azure.v1`.
     Json,
+    /// `protobuf.webpubsub.azure.v1`.
+    Protobuf,
+}
+
+impl Variant {
+    /// How many there are.
+    pub(crate) const COUNT: usize = 3;
 }
 
 impl Publish {
@@ -57,8 +106,15 @@ impl Publish {
             metadata: Metadata::new(),
             excluded: SmallVec::new(),
             filter: None,
+            stream: None,
+            expires: None,
             encoded: Encoded::default(),
         }
+    }
+
+    /// Gives it a time to live in seconds; 0 or none is for ever.
+    pub fn expire_after(&mut self, seconds: Option<u16>, now: Millis) {
+        self.expires = seconds.filter(|seconds| *seconds > 0).map(|seconds| now + 1_000 * u64::from(seconds));
     }
 
     /// The message as complete frames for one kind of receiver; encoded on the first call.
@@ -66,7 +122,19 @@ impl Publish {
         match variant {
             Variant::Simple => self.encoded.simple.get_or_init(|| raw::message_frame(&self.payload)),
             Variant::Json => self.encoded.json.get_or_init(|| Format::Json.message_frame(&self.message())),
+            Variant::Protobuf => {
+                self.encoded.protobuf.get_or_init(|| Format::Protobuf.message_frame(&self.message()))
+            }
         }
+    }
+
+    /// The message without its sequence id, for reliable receivers; encoded on the first call.
+    pub(crate) fn shared(&self, format: Format) -> &SharedMessage {
+        let encoded = match format {
+            Format::Json => &self.encoded.json_reliable,
+            Format::Protobuf => &self.encoded.protobuf_reliable,
+        };
+        encoded.get_or_init(|| format.shared_message(&self.message()))
     }
 
     /// Whether both messages go to exactly the same connections.
@@ -84,6 +152,11 @@ impl Publish {
             Target::Group(group) => MessageFrom::Group { group, from_user: self.from_user.as_deref() },
             _ => MessageFrom::Server,
         };
-        Message { from, payload: &self.payload, metadata: &self.metadata, stream: None }
+        let stream = self.stream.as_ref().map(|part| StreamInfo {
+            stream_id: &part.stream_id,
+            sequence_id: part.sequence_id,
+            end: part.end.as_ref().map(StreamEnd::outcome),
+        });
+        Message { from, payload: &self.payload, metadata: &self.metadata, stream }
     }
 }

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use hublet_wire::client::{AckError, ClientOp, Format, GroupAction, Payload, Subprotocol, json};
+use hublet_wire::client::{
+    AckError, ClientOp, Format, GroupAction, InvalidMessage, Payload, Subprotocol, json, protobuf,
+};
 use hublet_wire::ws::{self, CloseCode, Event, Opcode, ProtocolError};
 use smallvec::{SmallVec, smallvec};
 
@@ -13,8 +15,6 @@ use crate::publish::Publish;
 use crate::shard::Shard;
 use crate::target::Target;
 
-/// The one subprotocol that is offered.
-const JSON: Subprotocol = Subprotocol { format: Format::Json, reliable: false };
 /// Reason of the close when nothing handles a simple client's frame (client-protocols.md §2.3).
 pub(crate) const INTERNAL_ERROR: &str = "Internal server error";
 
@@ -51,7 +51,7 @@ impl Shard {
     /// an answer waits.
     fn message(&mut self, slot: Slot, frame: Frame<'_>, now: Millis) {
         if self.conns.get(slot as usize).and_then(Conn::turn).is_some() {
-            self.hold(slot, frame);
+            self.hold(slot, frame, now);
         } else {
             self.execute(slot, frame, now);
         }
@@ -59,23 +59,31 @@ impl Shard {
 
     pub(crate) fn execute(&mut self, slot: Slot, frame: Frame<'_>, now: Millis) {
         let Some(conn) = self.conns.get(slot as usize) else { return };
-        match (&conn.protocol, frame) {
-            (Protocol::Json, Frame::Text(text)) => match json::decode(text) {
-                Ok(op) => self.request(slot, op, now),
-                Err(_) => self.invalid_message(slot, now),
-            },
-            (Protocol::Json, Frame::Binary(_)) => {
-                let reason = JSON.wrong_opcode_reason();
-                self.close_with(slot, CloseCode::UNSUPPORTED_DATA, reason, true, now);
+        match &conn.protocol {
+            Protocol::PubSub(subprotocol) => {
+                let subprotocol = *subprotocol;
+                match frame.request(subprotocol) {
+                    Some(Ok(op)) => self.request(slot, op, now),
+                    Some(Err(InvalidMessage)) => {
+                        let reason = subprotocol.invalid_message_reason();
+                        self.close_with(slot, CloseCode::INVALID_PAYLOAD, reason, true, now);
+                    }
+                    None => {
+                        let reason = subprotocol.wrong_opcode_reason();
+                        self.close_with(slot, CloseCode::UNSUPPORTED_DATA, reason, true, now);
+                    }
+                }
             }
-            (Protocol::SimpleEvent, frame) => {
+            Protocol::SimpleEvent => {
                 let name = Arc::clone(&self.message_event);
                 self.ask(slot, name, None, frame.into_payload(), Vec::new(), now);
             }
-            (Protocol::SimpleSendToGroup { group, no_echo }, frame) => {
+            Protocol::SimpleSendToGroup { group, no_echo } => {
                 if conn.permissions.allows(GroupAction::Send, group) {
                     let (group, no_echo) = (Arc::clone(group), *no_echo);
-                    self.send_to_group(slot, group, no_echo, frame.into_payload(), Vec::new());
+                    if let Some(publish) = self.to_group(slot, group, no_echo, frame.into_payload()) {
+                        self.publish(publish);
+                    }
                 } else {
                     let reason = AckError::Forbidden(GroupAction::Send, group).to_string();
                     self.close_with(slot, CloseCode::POLICY_VIOLATION, &reason, false, now);
@@ -85,11 +93,10 @@ impl Shard {
     }
 
     /// Executes one request of a PubSub client.
-    fn request(&mut self, slot: Slot, op: ClientOp<'_>, now: Millis) {
+    pub(crate) fn request(&mut self, slot: Slot, op: ClientOp<'_>, now: Millis) {
         match op {
-            ClientOp::Ping => self.enqueue(slot, Format::Json.pong_frame()),
-            // Only reliable connections have a queue of unacknowledged messages.
-            ClientOp::SequenceAck { .. } => {}
+            ClientOp::Ping => self.control(slot, |format| format.pong_frame()),
+            ClientOp::SequenceAck { sequence_id } => self.acknowledged_up_to(slot, sequence_id),
             ClientOp::JoinGroup { group, ack_id } => self.acknowledged(slot, ack_id, |shard| {
                 shard.check(slot, GroupAction::Join, &group)?;
                 if shard.join(slot, &Arc::from(&*group)) {
@@ -103,11 +110,15 @@ impl Shard {
                 shard.leave(slot, &group);
                 Ok(())
             }),
-            ClientOp::SendToGroup { ref group, ack_id, no_echo, payload, metadata, ttl_seconds: _ } => {
+            ClientOp::SendToGroup { ref group, ack_id, no_echo, payload, metadata, ttl_seconds } => {
                 self.acknowledged(slot, ack_id, |shard| {
                     shard.check(slot, GroupAction::Send, group)?;
                     let name = shard.group_name(slot, group);
-                    shard.send_to_group(slot, name, no_echo, payload, metadata);
+                    if let Some(mut publish) = shard.to_group(slot, name, no_echo, payload) {
+                        publish.metadata = metadata;
+                        publish.expire_after(ttl_seconds, now);
+                        shard.publish(publish);
+                    }
                     Ok(())
                 });
             }
@@ -117,6 +128,23 @@ impl Shard {
                 }
                 _ => self.ask(slot, Arc::from(&*event), ack_id, payload, metadata, now),
             },
+            ClientOp::Invoke { invocation_id, event, payload, metadata } => {
+                self.invoke(slot, &invocation_id, &event, payload, metadata);
+            }
+            ClientOp::MalformedInvoke { invocation_id } => self.refuse_invocation(slot, &invocation_id),
+            ClientOp::CancelInvocation { invocation_id } => self.cancel_invocation(slot, &invocation_id),
+            ClientOp::StreamStart { group, stream_id, idle_timeout_ms, no_echo, ack_id } => {
+                self.start_stream(slot, &group, &stream_id, idle_timeout_ms, no_echo, ack_id);
+            }
+            ClientOp::MalformedStreamStart { stream_id, ack_id } => {
+                self.refuse_stream(slot, &stream_id, ack_id);
+            }
+            ClientOp::StreamData { stream_id, sequence_id, payload } => {
+                self.stream_data(slot, &stream_id, sequence_id, payload);
+            }
+            ClientOp::StreamKeepalive { stream_id } => self.keep_stream(slot, &stream_id),
+            ClientOp::StreamEnd { stream_id, error } => self.end_stream(slot, &stream_id, error),
+            ClientOp::MalformedStream { stream_id } => self.break_stream(slot, &stream_id),
             ClientOp::SetGroupState { ack_id, .. }
             | ClientOp::MalformedGroupState { ack_id }
             | ClientOp::SubscribeGroupState { ack_id, .. }
@@ -125,26 +153,18 @@ impl Shard {
                     "Group state is a preview feature that this service does not offer.",
                 ))
             }),
-            // Invocations and streams are not offered.
-            ClientOp::Invoke { .. }
-            | ClientOp::MalformedInvoke { .. }
-            | ClientOp::CancelInvocation { .. }
-            | ClientOp::StreamStart { .. }
-            | ClientOp::MalformedStreamStart { .. }
-            | ClientOp::StreamData { .. }
-            | ClientOp::StreamKeepalive { .. }
-            | ClientOp::StreamEnd { .. }
-            | ClientOp::MalformedStream { .. } => self.invalid_message(slot, now),
         }
     }
 
-    /// Closes after a message that is no request (client-protocols.md §8).
-    fn invalid_message(&mut self, slot: Slot, now: Millis) {
-        self.close_with(slot, CloseCode::INVALID_PAYLOAD, JSON.invalid_message_reason(), true, now);
+    /// Puts a frame that is no data message into the queue of a PubSub client.
+    pub(crate) fn control(&mut self, slot: Slot, frame: impl FnOnce(Format) -> Bytes) {
+        if let Some(format) = self.conns.get(slot as usize).and_then(|conn| conn.protocol.format()) {
+            self.enqueue(slot, frame(format));
+        }
     }
 
     /// Runs a request unless its ack id succeeded before, and answers with an ack if one was asked for.
-    fn acknowledged<'a>(
+    pub(crate) fn acknowledged<'a>(
         &mut self,
         slot: Slot,
         ack_id: Option<u64>,
@@ -173,17 +193,22 @@ impl Shard {
         {
             conn.acks.get_or_insert_default().insert(ack_id);
         }
-        self.enqueue(slot, Format::Json.ack_frame(ack_id, result.as_ref().err()));
+        self.control(slot, |format| format.ack_frame(ack_id, result.as_ref().err()));
     }
 
-    fn check<'a>(&self, slot: Slot, action: GroupAction, group: &'a str) -> Result<(), AckError<'a>> {
+    pub(crate) fn check<'a>(
+        &self,
+        slot: Slot,
+        action: GroupAction,
+        group: &'a str,
+    ) -> Result<(), AckError<'a>> {
         let allowed =
             self.conns.get(slot as usize).is_some_and(|conn| conn.permissions.allows(action, group));
         if allowed { Ok(()) } else { Err(AckError::Forbidden(action, group)) }
     }
 
     /// The shared name of a group if this shard has members of it, else a new one.
-    fn group_name(&self, slot: Slot, group: &str) -> Arc<str> {
+    pub(crate) fn group_name(&self, slot: Slot, group: &str) -> Arc<str> {
         let shared = self.conns.get(slot as usize).and_then(|conn| {
             let groups = &self.hubs.get(conn.hub)?.groups;
             groups.name(groups.key(group)?).cloned()
@@ -191,21 +216,20 @@ impl Shard {
         shared.unwrap_or_else(|| Arc::from(group))
     }
 
-    fn send_to_group(
-        &mut self,
+    /// A message of a client to a group, ready to be published.
+    pub(crate) fn to_group(
+        &self,
         slot: Slot,
         group: Arc<str>,
         no_echo: bool,
         payload: Payload,
-        metadata: Vec<(String, String)>,
-    ) {
-        let Some(conn) = self.conns.get(slot as usize) else { return };
-        let Some(hub) = self.hubs.name(conn.hub) else { return };
+    ) -> Option<Publish> {
+        let conn = self.conns.get(slot as usize)?;
+        let hub = self.hubs.name(conn.hub)?;
         let mut publish = Publish::new(Arc::clone(hub), Target::Group(group), payload);
         publish.from_user = conn.user.clone();
-        publish.metadata = metadata;
         publish.excluded = if no_echo { smallvec![conn.id] } else { SmallVec::new() };
-        self.publish(publish);
+        Some(publish)
     }
 }
 
@@ -215,7 +239,16 @@ pub(crate) enum Frame<'a> {
     Binary(&'a [u8]),
 }
 
-impl Frame<'_> {
+impl<'a> Frame<'a> {
+    /// The request in it; `None`: the subprotocol has none in such frames.
+    pub(crate) fn request(&self, subprotocol: Subprotocol) -> Option<Result<ClientOp<'a>, InvalidMessage>> {
+        match (subprotocol.format, self) {
+            (Format::Json, Self::Text(text)) => Some(json::decode(text)),
+            (Format::Protobuf, Self::Binary(bytes)) => Some(protobuf::decode(bytes)),
+            _ => None,
+        }
+    }
+
     fn into_payload(self) -> Payload {
         match self {
             Self::Text(text) => Payload::Text(Bytes::copy_from_slice(text.as_bytes())),

@@ -36,8 +36,17 @@ pub enum Effect {
     },
     /// Take an event to the application; the answer to a user event comes back as [`crate::Command::Verdict`].
     Event(Box<ClientEvent>),
-    /// The socket of a client that waits for an answer broke: nobody needs the answer.
-    CancelEvent(ConnId),
+    /// Nobody needs the answer to a user event any more.
+    CancelEvent {
+        /// The client that sent it.
+        conn: ConnId,
+        /// The event's number.
+        event: u64,
+        /// It was an invocation; else, what the client sent after it is no longer wanted either.
+        invoked: bool,
+    },
+    /// A reliable connection lost its socket and stays: drop the socket alone.
+    DropSocket(Slot),
     /// Read on from a connection that was [`Shard::is_paused`].
     Resume(Slot),
     /// The connection is gone from the hub: drop its socket.
@@ -69,7 +78,15 @@ pub struct Shard {
     pub(crate) dirty: VecDeque<Slot>,
     /// Connections whose close handshake must end by the given time, in that order.
     pub(crate) closing: VecDeque<(Millis, ConnId)>,
+    /// Reliable connections without a socket, and when they end, in about that order.
+    pub(crate) waiting: VecDeque<(Millis, ConnId)>,
     pub(crate) queued_bytes: usize,
+    /// Connections that publish streams.
+    pub(crate) streaming: BTreeSet<Slot>,
+    /// Connections whose streams made progress in this turn.
+    pub(crate) stream_acks: Vec<Slot>,
+    /// When this turn began.
+    pub(crate) now: Millis,
     pub(crate) policies: Arc<HubPolicies>,
     /// Name of the events of simple clients.
     pub(crate) message_event: Arc<str>,
@@ -95,7 +112,11 @@ impl Shard {
             effects: Vec::new(),
             dirty: VecDeque::new(),
             closing: VecDeque::new(),
+            waiting: VecDeque::new(),
             queued_bytes: 0,
+            streaming: BTreeSet::new(),
+            stream_acks: Vec::new(),
+            now: 0,
             policies: Arc::default(),
             message_event: Arc::from("message"),
             #[cfg(test)]
@@ -103,6 +124,11 @@ impl Shard {
             ticks: 0,
             scratch: Scratch::default(),
         }
+    }
+
+    /// A turn of the driver begins. What has no time as an argument takes this one.
+    pub fn begin_turn(&mut self, now: Millis) {
+        self.now = now;
     }
 
     /// Connections on this shard, those that are closing included.
@@ -115,26 +141,30 @@ impl Shard {
         self.conns.get(id.slot as usize).is_some_and(|conn| conn.id == id)
     }
 
-    /// The socket is gone, or the driver drops it after [`AfterFlush::Drop`].
+    /// The socket is gone, or the driver drops it after [`AfterFlush::Drop`]. A reliable connection stays for a while.
     pub fn disconnected(&mut self, slot: Slot) {
+        if self.lose_socket(slot) {
+            return;
+        }
         if let Some(conn) = self.conns.get(slot as usize)
             && conn.phase == Phase::Open
-            && conn.turn().is_some()
+            && let Some(turn) = conn.turn()
         {
-            self.effects.push(Effect::CancelEvent(conn.id));
+            self.effects.push(Effect::CancelEvent { conn: conn.id, event: turn.event(), invoked: false });
         }
         self.remove(slot, CONNECTION_ENDED);
     }
 
     /// Makes all queued deliveries visible in the queues. The driver calls it before it writes.
     pub fn settle(&mut self) {
+        self.acknowledge_streams();
         self.flush_pending();
     }
 
     /// Whether messages of a connection are still to be decoded; those of a paused one later.
     pub fn is_readable(&self, slot: Slot) -> bool {
         let phase = self.conns.get(slot as usize).map(|conn| conn.phase);
-        matches!(phase, Some(Phase::Open | Phase::AwaitingClose))
+        matches!(phase, Some(Phase::Open | Phase::AwaitingClose)) && !self.is_leaving(slot)
     }
 
     /// Makes the driver look at a connection's queue once more, because its socket may take more now.
@@ -177,6 +207,7 @@ impl Shard {
     /// What to do with a connection whose queue is empty now.
     pub fn flushed(&self, slot: Slot) -> AfterFlush {
         match self.conns.get(slot as usize).map(|conn| conn.phase) {
+            Some(Phase::Open) if self.is_leaving(slot) => AfterFlush::Drop,
             Some(Phase::Reserved | Phase::Open | Phase::AwaitingClose) => AfterFlush::Keep,
             Some(Phase::Discarding) => AfterFlush::ShutdownWrite,
             Some(Phase::Closed) | None => AfterFlush::Drop,
@@ -193,7 +224,7 @@ impl Shard {
         if self.is_pending_receiver(slot) {
             self.flush_pending();
         }
-        let Some(conn) = self.conns.get_mut(slot as usize) else { return };
+        let Some(conn) = self.conns.get_mut(slot as usize).filter(|conn| conn.has_socket()) else { return };
         let before = conn.queue.queued_bytes();
         conn.queue.push(frame);
         self.queued_bytes += conn.queue.queued_bytes() - before;
@@ -204,13 +235,16 @@ impl Shard {
         }
     }
 
-    /// Ends a connection that does not read: its queue is full, so no close frame could reach it.
+    /// Ends a connection that does not read: its queue is full, so no close frame could reach it. A reliable client gets a
+    /// new try with a new socket.
     pub(crate) fn cut_slow_consumer(&mut self, slot: Slot) {
         #[cfg(test)]
         {
             self.slow_consumers += 1;
         }
-        self.remove(slot, QUEUE_FULL);
+        if !self.lose_socket(slot) {
+            self.remove(slot, QUEUE_FULL);
+        }
     }
 
     /// Adds a connection to a group; `false` when it is in too many already.
@@ -310,7 +344,9 @@ impl Shard {
     /// Takes a connection out of every index, so that it receives and counts no more; its slot and queue stay. The
     /// application is told the reason.
     pub(crate) fn detach(&mut self, slot: Slot, reason: &str) {
+        self.cancel_invocations(slot);
         self.leave_all(slot);
+        self.cancel_streams(slot);
         self.tell_disconnected(slot, reason);
         let Some(conn) = self.conns.get_mut(slot as usize) else { return };
         let (hub_key, user) = (conn.hub, conn.user.take());

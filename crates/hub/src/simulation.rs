@@ -1,5 +1,5 @@
-//! A seeded simulation of several shards: random clients, joins, sends, events, REST calls, disconnects and slow
-//! readers.
+//! A seeded simulation of several shards: random clients, joins, sends, events, REST calls, disconnects, slow readers,
+//! and reliable clients whose sockets break.
 //!
 //! A model beside the shards says who must receive what, and what the application must be told. After each step the indices are checked against each other
 //! and against the model; at the end every client must have read exactly what the model expects, in order.
@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::io::IoSlice;
 use std::sync::Arc;
 
-use hublet_wire::client::Payload;
+use hublet_wire::client::{Format, Payload, Subprotocol};
 use hublet_wire::odata::Filter;
 use hublet_wire::ws::{Decoder, Event, Role};
 
@@ -53,6 +53,7 @@ struct Client {
     hub: &'static str,
     user: Option<&'static str>,
     json: bool,
+    reliable: Option<Ledger>,
     groups: BTreeSet<&'static str>,
     decoder: Decoder,
     /// Texts of data messages and acks that must arrive, in order.
@@ -64,12 +65,42 @@ struct Client {
     waits: bool,
 }
 
+/// What a reliable client must get, and what it has.
+#[derive(Default)]
+struct Ledger {
+    /// All data messages, the one with number 1 first.
+    messages: Vec<String>,
+    /// It has the messages up to this number.
+    seen: u64,
+    /// It is without a socket.
+    cut: bool,
+}
+
 /// What the application knows of a connection.
 #[derive(Default)]
 struct Told {
     groups: BTreeSet<String>,
     last_id: u64,
     gone: bool,
+}
+
+impl Client {
+    /// Whether it can send a request now.
+    fn can_ask(&self) -> bool {
+        self.json && !self.waits && !self.is_cut()
+    }
+
+    fn is_cut(&self) -> bool {
+        self.reliable.as_ref().is_some_and(|ledger| ledger.cut)
+    }
+
+    /// A data message must arrive.
+    fn expect(&mut self, text: String) {
+        match &mut self.reliable {
+            Some(ledger) => ledger.messages.push(text),
+            None => self.expected.push_back(text),
+        }
+    }
 }
 
 struct World {
@@ -86,6 +117,10 @@ struct World {
     /// User events that the application has not answered.
     unanswered: Vec<ClientEvent>,
     answered: u64,
+    /// Reliable clients that had everything at the end.
+    recovered: u64,
+    /// Times that a client came back.
+    resumed: u64,
     limits: Limits,
 }
 
@@ -98,6 +133,7 @@ impl World {
             queue_bytes_max: 20_000,
             groups_per_connection_max: 3,
             keep_alive_interval_s: 2,
+            retention_ms: 4_000,
             ..Limits::default()
         };
         // Somebody wants to know everything about the first hub, and nothing about the second one.
@@ -126,14 +162,20 @@ impl World {
             told: HashMap::new(),
             unanswered: Vec::new(),
             answered: 0,
+            recovered: 0,
+            resumed: 0,
             limits,
         }
     }
 
     fn step(&mut self) {
         self.now += self.rng.next() % 40;
+        for shard in &mut self.shards {
+            shard.begin_turn(self.now);
+        }
         match self.rng.below(100) {
-            0..10 => self.connect(),
+            0..9 => self.connect(),
+            9..10 => self.rest_close(),
             10..13 => self.with_client(Self::disconnect),
             13..28 => self.with_client(Self::client_join),
             28..36 => self.with_client(Self::client_leave),
@@ -142,7 +184,8 @@ impl World {
             62..70 => self.rest_send(),
             70..74 => self.rest_membership(),
             74..76 => self.answer_event(),
-            76..78 => self.rest_close(),
+            76..77 => self.with_client(Self::break_or_come_back),
+            77..78 => self.with_client(Self::client_acknowledges),
             78..80 => self.with_client(|world, key| {
                 if let Some(client) = world.clients.get_mut(&key) {
                     client.reads = !client.reads;
@@ -169,6 +212,7 @@ impl World {
         let hub = *self.rng.pick(&HUBS);
         let user = (self.rng.below(4) > 0).then(|| *self.rng.pick(&USERS));
         let json = self.rng.below(3) > 0;
+        let reliable = json && self.rng.below(2) == 0;
         let groups: Vec<&'static str> = (0..self.rng.below(3)).map(|_| *self.rng.pick(&GROUPS)).collect();
         self.nonce += 1;
         let mut nonce = [0; 11];
@@ -180,14 +224,18 @@ impl World {
             user: user.map(Arc::from),
             permissions: Permissions::from_roles(["webpubsub.joinLeaveGroup", "webpubsub.sendToGroup"]),
             groups: groups.iter().map(|g| Arc::from(*g)).collect(),
-            protocol: if json { Protocol::Json } else { Protocol::SimpleEvent },
+            protocol: if json {
+                Protocol::PubSub(Subprotocol { format: Format::Json, reliable })
+            } else {
+                Protocol::SimpleEvent
+            },
             custom_subprotocol: None,
             host: "localhost".into(),
             state: None,
         };
         let id = self.shards[shard].reserve(nonce, self.now);
         let slot = id.slot;
-        self.shards[shard].activate(id, accept, self.now);
+        self.shards[shard].activate(id, accept, reliable.then_some("token"), self.now);
         self.shards[shard].attached(slot);
         let client = Client {
             shard,
@@ -196,6 +244,7 @@ impl World {
             hub,
             user,
             json,
+            reliable: reliable.then(Ledger::default),
             groups: groups.into_iter().collect(),
             decoder: Decoder::new(Role::Client, 1 << 20),
             expected: VecDeque::new(),
@@ -218,6 +267,37 @@ impl World {
 
     fn disconnect(&mut self, (shard, slot): (usize, Slot)) {
         self.shards[shard].disconnected(slot);
+    }
+
+    /// The socket of a reliable client breaks, or the client is back with a new one.
+    fn break_or_come_back(&mut self, key: (usize, Slot)) {
+        let Some(client) = self.clients.get(&key) else { return };
+        match &client.reliable {
+            Some(Ledger { cut: true, .. }) => self.come_back(key),
+            Some(_) => self.shards[key.0].disconnected(key.1),
+            None => {}
+        }
+    }
+
+    fn come_back(&mut self, key: (usize, Slot)) {
+        let Some(client) = self.clients.get_mut(&key) else { return };
+        let shard = &mut self.shards[key.0];
+        assert!(shard.resume(client.id, if client.hub == "h1" { "h2" } else { "h1" }).is_none());
+        assert!(shard.resume(client.id, client.hub).is_some(), "its time is not over");
+        assert!(shard.resume(client.id, client.hub).is_none(), "one at a time");
+        if let Some(ledger) = &mut client.reliable {
+            ledger.cut = false;
+        }
+        assert!(shard.resumed(client.id, "token"));
+        self.resumed += 1;
+    }
+
+    fn client_acknowledges(&mut self, key: (usize, Slot)) {
+        let Some(client) = self.clients.get(&key) else { return };
+        if let Some(Ledger { seen, cut: false, .. }) = client.reliable {
+            let text = format!(r#"{{"type":"sequenceAck","sequenceId":{seen}}}"#);
+            self.shards[key.0].received(key.1, Event::Text(&text), self.now);
+        }
     }
 
     fn client_join(&mut self, key: (usize, Slot)) {
@@ -243,7 +323,7 @@ impl World {
     }
 
     fn client_request(&mut self, key: (usize, Slot), make: impl FnOnce(&mut Client, u64) -> String) {
-        let Some(client) = self.clients.get_mut(&key).filter(|client| client.json && !client.waits) else {
+        let Some(client) = self.clients.get_mut(&key).filter(|client| client.can_ask()) else {
             return;
         };
         let ack = client.next_ack;
@@ -280,9 +360,11 @@ impl World {
         if let Some(client) = client {
             client.waits = false;
             if handled {
-                client.expected.push_back(text.clone());
+                client.expect(text.clone());
             }
-            client.expected.push_back(format!("ack {} {handled}", &name[1..]));
+            if !client.is_cut() {
+                client.expected.push_back(format!("ack {} {handled}", &name[1..]));
+            }
             self.answered += 1;
         }
         let reply = Some((Payload::Text(text.into()), Vec::new()));
@@ -315,7 +397,7 @@ impl World {
 
     fn client_send(&mut self, key: (usize, Slot)) {
         let group = *self.rng.pick(&GROUPS);
-        let Some(client) = self.clients.get(&key).filter(|client| client.json && !client.waits) else {
+        let Some(client) = self.clients.get(&key).filter(|client| client.can_ask()) else {
             return;
         };
         let (hub, no_echo, wants_ack) = (client.hub, self.rng.below(3) == 0, self.rng.below(2) == 0);
@@ -437,7 +519,7 @@ impl World {
                 && selects(target, client)
                 && passes(filter, client);
             if selected && excluded != Some(client.id) {
-                client.expected.push_back(text.to_owned());
+                client.expect(text.to_owned());
             }
         }
     }
@@ -507,11 +589,19 @@ impl World {
                     }
                 }
                 Effect::Event(event) => self.note(*event),
-                Effect::CancelEvent(conn) => {
+                Effect::CancelEvent { conn, event, .. } => {
                     assert!(
-                        self.unanswered.iter().any(|event| event.client.conn == conn),
+                        self.unanswered.iter().any(|known| known.client.conn == conn && known.id == event),
                         "only what waits is cancelled"
                     );
+                }
+                Effect::DropSocket(slot) => {
+                    let client = self.clients.get_mut(&(shard, slot)).expect("a client");
+                    let ledger = client.reliable.as_mut().expect("a reliable one");
+                    ledger.cut = true;
+                    // What was queued is lost, but for data messages; and a message may be cut in two.
+                    client.expected.clear();
+                    client.decoder = Decoder::new(Role::Client, 1 << 20);
                 }
                 Effect::Resume(_) => panic!("no client of the simulation sends while it waits"),
                 Effect::Drop(slot) => {
@@ -538,8 +628,10 @@ impl World {
         }
         let Some(queue) = self.shards[shard].queue(slot) else { return };
         let mut slices = [IoSlice::new(&[]); 16];
-        let count = queue.io_slices(&mut slices);
-        let mut bytes: Vec<u8> = slices[..count].iter().flat_map(|slice| slice.to_vec()).collect();
+        let mut bytes: Vec<u8> = match queue.io_slices(&mut slices) {
+            0 => queue.joined().concat(),
+            count => slices[..count].iter().flat_map(|slice| slice.to_vec()).collect(),
+        };
         if partly && self.rng.below(4) == 0 {
             bytes.truncate(self.rng.below(bytes.len() + 1));
         }
@@ -547,7 +639,13 @@ impl World {
         let mut input = &mut bytes[..];
         while let Some(event) = client.decoder.next(&mut input).expect("the server writes valid frames") {
             self.received += 1;
-            if let Some(got) = observed(client.json, &event) {
+            let Some((got, number)) = observed(client.json, &event) else { continue };
+            if let (Some(ledger), Some(number)) = (&mut client.reliable, number) {
+                let at = usize::try_from(number).unwrap() - 1;
+                assert_eq!(Some(&got), ledger.messages.get(at), "{} reads message {number}", client.id);
+                assert!(number <= ledger.seen + 1, "no number is left out");
+                ledger.seen = ledger.seen.max(number);
+            } else {
                 let expected = client.expected.pop_front();
                 assert_eq!(Some(got), expected, "{} reads in order, exactly once", client.id);
             }
@@ -594,6 +692,15 @@ impl World {
 
     /// Delivers everything and lets everybody read to the end.
     fn finish(&mut self) {
+        for key in self
+            .clients
+            .iter()
+            .filter(|(_, c)| c.is_cut() && !c.closing)
+            .map(|(key, _)| *key)
+            .collect::<Vec<_>>()
+        {
+            self.come_back(key);
+        }
         for client in self.clients.values_mut() {
             // As a socket would that takes bytes again.
             client.reads = true;
@@ -615,6 +722,10 @@ impl World {
         }
         for client in self.clients.values() {
             assert!(client.expected.is_empty(), "lost for {}: {:?}", client.id, client.expected);
+            if let Some(ledger) = client.reliable.as_ref().filter(|ledger| !ledger.cut && !client.closing) {
+                assert_eq!(ledger.seen, ledger.messages.len() as u64, "{} has everything", client.id);
+                self.recovered += 1;
+            }
         }
     }
 }
@@ -635,8 +746,20 @@ fn passes(filter: Option<&Filter>, client: &Client) -> bool {
         .is_none_or(|group| client.groups.contains(group))
 }
 
-/// What a client reads, as the model writes it; nothing for messages that the model leaves out.
-fn observed(json: bool, event: &Event<'_>) -> Option<String> {
+/// What a client reads, as the model writes it, and its sequence id; nothing for messages that the model leaves out.
+fn observed(json: bool, event: &Event<'_>) -> Option<(String, Option<u64>)> {
+    let text = text_of(json, event)?;
+    let number = match event {
+        Event::Text(message) if json => {
+            let value: serde_json::Value = serde_json::from_str(message).expect("valid JSON");
+            value["sequenceId"].as_u64()
+        }
+        _ => None,
+    };
+    Some((text, number))
+}
+
+fn text_of(json: bool, event: &Event<'_>) -> Option<String> {
     match event {
         Event::Text(text) if json => {
             let value: BTreeMap<String, serde_json::Value> = serde_json::from_str(text).expect("valid JSON");
@@ -714,7 +837,7 @@ fn random_worlds_lose_and_double_nothing() {
         Some(seed) => seed..seed + 1,
         None => 1..1 + number("HUBLET_SIM_RUNS").unwrap_or(150),
     };
-    let (mut received, mut answered, mut cut) = (0, 0, 0);
+    let (mut received, mut answered, mut recovered, mut resumed, mut cut) = (0, 0, 0, 0, 0);
     for seed in seeds {
         let outcome = std::panic::catch_unwind(|| {
             let mut world = World::new(seed);
@@ -725,11 +848,15 @@ fn random_worlds_lose_and_double_nothing() {
             (
                 world.received,
                 world.answered,
+                world.recovered,
+                world.resumed,
                 world.shards.iter().map(|shard| shard.slow_consumers).sum::<u64>(),
             )
         });
         match outcome {
-            Ok((events, answers, slow)) => {
+            Ok((events, answers, whole, back, slow)) => {
+                recovered += whole;
+                resumed += back;
                 received += events;
                 answered += answers;
                 cut += slow;
@@ -743,5 +870,6 @@ fn random_worlds_lose_and_double_nothing() {
     // The runs must have exercised what they claim to check.
     assert!(received > 100, "clients received something");
     assert!(answered > 0, "some events were answered");
+    assert!(recovered > 0 && resumed > 0, "some clients came back");
     assert!(cut > 0 || number("HUBLET_SIM_SEED").is_some(), "some slow consumer was cut");
 }

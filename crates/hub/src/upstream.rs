@@ -3,16 +3,18 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use hublet_wire::client::{AckError, ClientOp, Format, Message, MessageFrom, Metadata, Payload, json, raw};
+use hublet_wire::client::{AckError, ClientOp, Metadata, Payload};
 use hublet_wire::id::ConnId;
 use hublet_wire::ws::CloseCode;
 
 use crate::Millis;
 use crate::conn::{Conn, Phase, Protocol, Slot};
 use crate::event::{ClientEvent, ClientInfo, EventKind, Verdict};
-use crate::limits::HELD_BYTES_MAX;
+use crate::limits::{FRAME_OVERHEAD_BYTES, HELD_BYTES_MAX};
+use crate::publish::Publish;
 use crate::session::{Frame, INTERNAL_ERROR};
 use crate::shard::{Effect, Shard};
+use crate::target::Target;
 
 /// What the settings of a hub mean for its shards.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -56,6 +58,11 @@ impl Held {
 }
 
 impl Turn {
+    /// Number of the event.
+    pub(crate) fn event(&self) -> u64 {
+        self.event
+    }
+
     /// Whether so much waits that the client should not be read for now.
     pub(crate) fn is_full(&self) -> bool {
         self.held_bytes > HELD_BYTES_MAX
@@ -114,8 +121,15 @@ impl Shard {
         }
     }
 
+    /// The next event of a connection.
+    pub(crate) fn event(&mut self, slot: Slot, kind: EventKind) -> Option<ClientEvent> {
+        let conn = self.conns.get_mut(slot as usize)?;
+        let hub = self.hubs.name(conn.hub)?;
+        Some(event(conn, hub, kind))
+    }
+
     /// What the settings of a connection's hub ask for.
-    fn policy(&self, slot: Slot) -> HubPolicy {
+    pub(crate) fn policy(&self, slot: Slot) -> HubPolicy {
         let hub = self.conns.get(slot as usize).and_then(|conn| self.hubs.get(conn.hub));
         hub.map(|hub| hub.policy).unwrap_or_default()
     }
@@ -133,7 +147,7 @@ impl Shard {
         let Some(conn) = self.conns.get_mut(slot as usize) else { return };
         let Some(hub) = self.hubs.get(conn.hub) else { return };
         let (Some(hub_name), policy) = (self.hubs.name(conn.hub), hub.policy) else { return };
-        let event = event(conn, hub_name, EventKind::User { name, payload, metadata });
+        let event = event(conn, hub_name, EventKind::User { name, payload, metadata, invoked: false });
         if !policy.wants_user_events {
             self.answer(slot, ack_id, Verdict::Failed, now);
             return;
@@ -148,20 +162,22 @@ impl Shard {
 
     /// Keeps a message of a client that waits for an answer; requests that need no turn are carried out at once
     /// (event-handlers.md §7.1).
-    pub(crate) fn hold(&mut self, slot: Slot, frame: Frame<'_>) {
-        let Some(conn) = self.conns.get_mut(slot as usize) else { return };
-        if let (Protocol::Json, Frame::Text(text)) = (&conn.protocol, &frame)
-            && let Ok(ClientOp::Ping) = json::decode(text)
+    pub(crate) fn hold(&mut self, slot: Slot, frame: Frame<'_>, now: Millis) {
+        let Some(conn) = self.conns.get(slot as usize) else { return };
+        if let Protocol::PubSub(subprotocol) = conn.protocol
+            && let Some(Ok(op)) = frame.request(subprotocol)
+            && needs_no_turn(&op)
         {
-            self.enqueue(slot, Format::Json.pong_frame());
+            self.request(slot, op, now);
             return;
         }
+        let Some(conn) = self.conns.get_mut(slot as usize) else { return };
         let held = match frame {
             Frame::Text(text) => Held::Text(text.into()),
             Frame::Binary(bytes) => Held::Binary(bytes.into()),
         };
         if let Some(turn) = conn.extra.as_mut().and_then(|extra| extra.turn.as_mut()) {
-            turn.held_bytes += held.len() + crate::limits::FRAME_OVERHEAD_BYTES;
+            turn.held_bytes += held.len() + FRAME_OVERHEAD_BYTES;
             turn.held.push_back(held);
         }
     }
@@ -174,13 +190,16 @@ impl Shard {
             return;
         }
         let Some(extra) = conn.extra.as_mut() else { return };
-        let Some(turn) = extra.turn.take_if(|turn| turn.event == event) else { return };
         if let Verdict::Handled { state: Some(state), .. } = &verdict {
             extra.state = Some(state.clone());
         }
+        let Some(turn) = extra.turn.take_if(|turn| turn.event == event) else {
+            self.answer_invocation(slot, event, &verdict);
+            return;
+        };
         let was_full = turn.is_full();
         self.answer(slot, turn.ack_id, verdict, now);
-        self.resume(slot, turn.held, now);
+        self.go_on(slot, turn.held, now);
         if was_full && !self.conns.get(slot as usize).and_then(Conn::turn).is_some_and(Turn::is_full) {
             self.effects.push(Effect::Resume(slot));
         }
@@ -189,27 +208,22 @@ impl Shard {
     /// Gives a client what came of its event (event-handlers.md §6.3).
     fn answer(&mut self, slot: Slot, ack_id: Option<u64>, verdict: Verdict, now: Millis) {
         let Some(conn) = self.conns.get(slot as usize) else { return };
-        let is_json = conn.protocol.is_pubsub();
+        let is_pubsub = conn.protocol.pubsub().is_some();
         match verdict {
             Verdict::Handled { reply, .. } => {
                 if let Some((payload, metadata)) = reply {
-                    let frame = if is_json {
-                        Format::Json.message_frame(&Message {
-                            from: MessageFrom::Server,
-                            payload: &payload,
-                            metadata: &metadata,
-                            stream: None,
-                        })
-                    } else {
-                        raw::message_frame(&payload)
-                    };
-                    self.enqueue(slot, frame);
+                    self.send(slot, payload, metadata);
                 }
                 if let Some(ack_id) = ack_id {
                     self.acknowledge(slot, ack_id, Ok(()));
                 }
             }
-            Verdict::Failed if is_json => {
+            Verdict::Heard => {
+                if let Some(ack_id) = ack_id {
+                    self.acknowledge(slot, ack_id, Ok(()));
+                }
+            }
+            Verdict::Failed if is_pubsub => {
                 if let Some(ack_id) = ack_id {
                     self.acknowledge(slot, ack_id, Err(AckError::InternalServerError));
                 }
@@ -220,8 +234,22 @@ impl Shard {
         }
     }
 
+    /// Sends a message to one client.
+    fn send(&mut self, slot: Slot, payload: Payload, metadata: Metadata) {
+        let Some(conn) = self.conns.get(slot as usize) else { return };
+        let Some(hub) = self.hubs.name(conn.hub) else { return };
+        let mut message = Publish::new(Arc::clone(hub), Target::Connection(conn.id), payload);
+        message.metadata = metadata;
+        if conn.reliable().is_some() {
+            self.deliver_to(slot, message);
+        } else {
+            let frame = message.frame(conn.protocol.variant()).clone();
+            self.enqueue(slot, frame);
+        }
+    }
+
     /// Carries out what waited, until the next event.
-    fn resume(&mut self, slot: Slot, mut held: VecDeque<Held>, now: Millis) {
+    fn go_on(&mut self, slot: Slot, mut held: VecDeque<Held>, now: Millis) {
         while let Some(message) = held.pop_front() {
             self.execute(slot, message.frame(), now);
             let Some(conn) = self.conns.get_mut(slot as usize).filter(|conn| conn.phase == Phase::Open)
@@ -229,8 +257,7 @@ impl Shard {
                 return;
             };
             if let Some(turn) = conn.extra.as_mut().and_then(|extra| extra.turn.as_mut()) {
-                turn.held_bytes =
-                    held.iter().map(|held| held.len() + crate::limits::FRAME_OVERHEAD_BYTES).sum();
+                turn.held_bytes = held.iter().map(|held| held.len() + FRAME_OVERHEAD_BYTES).sum();
                 turn.held = held;
                 return;
             }
@@ -270,6 +297,19 @@ impl Held {
             Self::Binary(bytes) => Frame::Binary(bytes),
         }
     }
+}
+
+/// Requests that are carried out although an event handler owes the client an answer: answers to them may be needed in
+/// time, and a client of invocations waits for none of them before it sends the next (client-protocols.md §9.6).
+fn needs_no_turn(op: &ClientOp<'_>) -> bool {
+    matches!(
+        op,
+        ClientOp::Ping
+            | ClientOp::SequenceAck { .. }
+            | ClientOp::Invoke { .. }
+            | ClientOp::MalformedInvoke { .. }
+            | ClientOp::CancelInvocation { .. }
+    )
 }
 
 /// The next event of a connection.

@@ -113,8 +113,16 @@ impl ConnIo {
 
     /// Writes from the front of the queue with one system call.
     pub(crate) fn write(&mut self, queue: &OutQueue) -> Write {
+        let joined;
         let mut slices = [IoSlice::new(&[]); SLICES_MAX];
-        let count = queue.io_slices(&mut slices);
+        let mut count = queue.io_slices(&mut slices);
+        if count == 0 {
+            joined = queue.joined();
+            for (slice, block) in slices.iter_mut().zip(&joined) {
+                *slice = IoSlice::new(block);
+                count += 1;
+            }
+        }
         let mut cx = Context::from_waker(&self.waker);
         let stream = Pin::new(&mut self.stream);
         let result = match &slices[..count] {

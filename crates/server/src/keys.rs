@@ -1,5 +1,6 @@
 //! Access keys: the shared secrets that sign tokens (rest-api.md §2.1, §2.6), and the service's own keys behind them.
 
+mod reconnection;
 mod service;
 
 use std::fmt::{self, Write as _};
@@ -8,10 +9,12 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
+use hublet_wire::id::ConnId;
 use hublet_wire::jwt::{NewToken, UnverifiedToken, with_signature};
 use ring::hmac;
 use ring::rand::{SecureRandom, SystemRandom};
 
+use self::reconnection::ReconnectionKey;
 use self::service::ServiceKey;
 use crate::config::{ConfigError, KeySource};
 
@@ -35,6 +38,7 @@ struct AccessKey {
     text: Box<str>,
     hmac: hmac::Key,
     service: ServiceKey,
+    reconnection: ReconnectionKey,
 }
 
 /// The keys are left out.
@@ -111,12 +115,23 @@ impl AccessKeys {
             with_signature(input, &signature)
         })
     }
+
+    /// A token with which the client of a reliable connection comes back to it (client-protocols.md §5.5).
+    pub(crate) fn reconnection_token(&self, conn: &ConnId, now_s: u64) -> String {
+        self.0.first().map_or_else(String::new, |key| key.reconnection.sign(conn, now_s))
+    }
+
+    /// Whether a reconnection token is for this connection and still good.
+    pub(crate) fn verify_reconnection(&self, token: &str, conn: &ConnId, now_s: u64) -> bool {
+        self.0.iter().any(|key| key.reconnection.verify(token, conn, now_s))
+    }
 }
 
 impl AccessKey {
     fn new(text: &str) -> Self {
         let hmac = hmac::Key::new(hmac::HMAC_SHA256, text.as_bytes());
-        Self { text: text.into(), service: ServiceKey::derive(&hmac), hmac }
+        let (service, reconnection) = (ServiceKey::derive(&hmac), ReconnectionKey::derive(&hmac));
+        Self { text: text.into(), service, reconnection, hmac }
     }
 }
 

@@ -205,6 +205,7 @@ async fn run_shard(
         queue_bytes_max: config.limits.outgoing_queue_bytes,
         groups_per_connection_max: config.limits.groups_per_connection,
         keep_alive_interval_s: config.limits.keep_alive_interval_s,
+        retention_ms: u64::try_from(config.limits.recovery_timeout.as_millis()).unwrap_or(u64::MAX),
         ..Limits::default()
     };
     let shard = Shard::new(index, NODE_ID, limits, Arc::clone(node.directory()));
@@ -213,8 +214,7 @@ async fn run_shard(
         tokio::spawn(listen::accept_loop(listener, acceptor, Arc::clone(context)));
     }
     let courier = context.courier.clone();
-    let shard_loop =
-        ShardLoop::new(shard, Arc::clone(mailbox), node.clone(), courier, config.limits.message_bytes);
+    let shard_loop = ShardLoop::new(shard, Arc::clone(mailbox), node.clone(), courier, config);
     // A turn bounds its own work; tokio's budget would only cut a batch of reads in two.
     tokio::task::coop::unconstrained(shard_loop.run()).await;
     context.idle().await;

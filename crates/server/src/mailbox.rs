@@ -1,9 +1,10 @@
 //! How other threads reach a shard: one queue, drained whole, accounted in bytes.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use hublet_hub::{Accept, Command, Slot};
+use hublet_wire::client::Subprotocol;
 use hublet_wire::id::ConnId;
 use tokio::sync::{Notify, oneshot};
 
@@ -23,7 +24,12 @@ pub(crate) enum Letter {
     /// Register a client whose handshake is about to be answered: under its reserved id, or under a new one. Its id is
     /// the answer; without an answer it is refused.
     Accept(Option<ConnId>, Box<Accept>, oneshot::Sender<ConnId>),
-    /// Take over the socket of a registered client.
+    /// Begin to let a client back in to its connection on this hub, and tell the subprotocol; without an answer it is
+    /// refused.
+    Resume(ConnId, Arc<str>, oneshot::Sender<Subprotocol>),
+    /// The client that was to be let back in never came.
+    NotResumed(ConnId),
+    /// Take over the socket of a registered client, or of one that is let back in.
     Attach(Box<Attach>),
     /// The socket of a reserved or registered client never came.
     Abandon(ConnId),

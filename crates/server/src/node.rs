@@ -8,6 +8,7 @@ use hublet_hub::directory::Topic;
 use hublet_hub::{
     Accept, Command, ConnOp, Directory, HubPolicies, MemberEntry, Outcome, Publish, ShardSet, Target,
 };
+use hublet_wire::client::Subprotocol;
 use hublet_wire::id::ConnId;
 use hublet_wire::odata::Filter;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -153,6 +154,17 @@ impl Node {
         self.enter(shard, connections_max, |answer| Letter::Accept(None, Box::new(accept), answer)).await
     }
 
+    /// Begins to let a client back in to its reliable connection on this hub.
+    ///
+    /// `None`: there is no such connection, or somebody else is being let in.
+    pub(crate) async fn resume(&self, id: ConnId, hub: Arc<str>) -> Option<(Reservation, Subprotocol)> {
+        let mailbox = Arc::clone(self.0.mailboxes.get(usize::from(id.shard))?);
+        let (answer, subprotocol) = oneshot::channel();
+        mailbox.push(Letter::Resume(id, hub, answer), 0);
+        let subprotocol = subprotocol.await.ok()?;
+        Some((Reservation { mailbox, id: Some(id), resumes: true }, subprotocol))
+    }
+
     async fn enter(
         &self,
         shard: usize,
@@ -167,7 +179,7 @@ impl Node {
         let (answer, id) = oneshot::channel();
         mailbox.push(letter(answer), 0);
         let id = id.await.map_err(|_| NotAccepted::Stopping)?;
-        Ok(Reservation { mailbox, id: Some(id) })
+        Ok(Reservation { mailbox, id: Some(id), resumes: false })
     }
 
     /// Whether a stop has begun: no new connections are accepted.
@@ -241,6 +253,8 @@ impl Node {
 pub(crate) struct Reservation {
     mailbox: Arc<Mailbox>,
     id: Option<ConnId>,
+    /// The client was here before.
+    resumes: bool,
 }
 
 impl Reservation {
@@ -264,7 +278,8 @@ impl Reservation {
     pub(crate) fn attach(mut self, stream: Stream, leftover: Bytes) {
         if let Some(id) = self.id.take() {
             let bytes = leftover.len();
-            self.mailbox.push(Letter::Attach(Box::new(Attach { id, stream, leftover })), bytes);
+            let attach = Attach { id, stream, leftover, resumes: self.resumes };
+            self.mailbox.push(Letter::Attach(Box::new(attach)), bytes);
         }
     }
 }
@@ -272,7 +287,8 @@ impl Reservation {
 impl Drop for Reservation {
     fn drop(&mut self) {
         if let Some(id) = self.id.take() {
-            self.mailbox.push(Letter::Abandon(id), 0);
+            let letter = if self.resumes { Letter::NotResumed(id) } else { Letter::Abandon(id) };
+            self.mailbox.push(letter, 0);
         }
     }
 }
@@ -283,6 +299,8 @@ pub(crate) struct Attach {
     pub(crate) id: ConnId,
     pub(crate) stream: Stream,
     pub(crate) leftover: Bytes,
+    /// The client was here before.
+    pub(crate) resumes: bool,
 }
 
 #[cfg(test)]

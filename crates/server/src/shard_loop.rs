@@ -11,7 +11,10 @@ use ring::rand::{SecureRandom, SystemRandom};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, MissedTickBehavior};
 
+use crate::config::Config;
 use crate::conn_io::{ConnIo, Read, Write};
+use crate::http::now_s;
+use crate::keys::AccessKeys;
 use crate::mailbox::{Letter, Mailbox};
 use crate::node::{Attach, Node};
 
@@ -31,6 +34,7 @@ pub(crate) struct ShardLoop {
     mailbox: Arc<Mailbox>,
     node: Node,
     courier: Courier,
+    keys: AccessKeys,
     message_bytes_max: usize,
     random: SystemRandom,
     started: Instant,
@@ -46,7 +50,7 @@ impl ShardLoop {
         mailbox: Arc<Mailbox>,
         node: Node,
         courier: Courier,
-        message_bytes_max: usize,
+        config: &Config,
     ) -> Self {
         Self {
             shard,
@@ -54,7 +58,8 @@ impl ShardLoop {
             mailbox,
             node,
             courier,
-            message_bytes_max,
+            keys: config.keys.clone(),
+            message_bytes_max: config.limits.message_bytes,
             random: SystemRandom::new(),
             started: Instant::now(),
             now: 0,
@@ -72,6 +77,7 @@ impl ShardLoop {
         alarm.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             self.now = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(Millis::MAX);
+            self.shard.begin_turn(self.now);
             if self.now >= next_tick {
                 next_tick = self.now + TICK_MS;
                 self.shard.tick(self.now);
@@ -109,6 +115,14 @@ impl ShardLoop {
                     }
                 }
                 Letter::Accept(id, accept, answer) => self.accept(id, *accept, answer),
+                Letter::Resume(id, hub, answer) => {
+                    if let Some(subprotocol) = self.shard.resume(id, &hub)
+                        && answer.send(subprotocol).is_err()
+                    {
+                        self.shard.not_resumed(id);
+                    }
+                }
+                Letter::NotResumed(id) => self.shard.not_resumed(id),
                 Letter::Attach(attach) => self.attach(*attach),
                 Letter::Abandon(id) => {
                     if self.shard.has(id) {
@@ -140,7 +154,8 @@ impl ShardLoop {
         let Some(id) = id.or_else(|| self.reserve()) else { return };
         // A stop ends reservations.
         if self.shard.has(id) {
-            self.shard.activate(id, accept, self.now);
+            let token = accept.protocol.is_reliable().then(|| self.reconnection_token(id));
+            self.shard.activate(id, accept, token.as_deref(), self.now);
             self.tell_id(id, answer);
         }
     }
@@ -152,9 +167,16 @@ impl ShardLoop {
         }
     }
 
+    /// What the client of a reliable connection comes back with.
+    fn reconnection_token(&self, id: ConnId) -> String {
+        self.keys.reconnection_token(&id, u64::try_from(now_s()).unwrap_or_default())
+    }
+
     fn attach(&mut self, attach: Attach) {
-        let Attach { id, stream, leftover } = attach;
-        if !self.shard.has(id) {
+        let Attach { id, stream, leftover, resumes } = attach;
+        // What happened to the old socket is past before there is a new one.
+        self.carry_out_effects();
+        if !self.shard.has(id) || (resumes && !self.shard.resumed(id, &self.reconnection_token(id))) {
             return;
         }
         let at = id.slot as usize;
@@ -162,7 +184,9 @@ impl ShardLoop {
             self.sockets.resize_with(at + 1, || None);
         }
         let mut io = ConnIo::new(stream, self.message_bytes_max, id.slot, &self.mailbox);
-        self.shard.attached(id.slot);
+        if !resumes {
+            self.shard.attached(id.slot);
+        }
         decode(&mut self.shard, &mut io, id.slot, &mut leftover.to_vec(), self.now);
         // The first look registers the waker and writes what waits.
         io.wake();
@@ -287,16 +311,24 @@ impl ShardLoop {
             match effect {
                 Effect::Forward { shards, publish } => self.node.forward(shards, &publish),
                 Effect::Event(event) => self.dispatch(*event),
-                Effect::CancelEvent(conn) => self.courier.cancel(conn),
+                Effect::CancelEvent { conn, event, invoked: true } => {
+                    self.courier.cancel_invocation(conn, event);
+                }
+                Effect::CancelEvent { conn, .. } => self.courier.cancel(conn),
                 Effect::Resume(slot) => self.resume(slot),
+                Effect::DropSocket(slot) => self.drop_socket(slot),
                 Effect::Drop(slot) => {
-                    // A client that was only registered has none.
-                    if let Some(socket) = self.sockets.get_mut(slot as usize) {
-                        *socket = None;
-                    }
+                    self.drop_socket(slot);
                     self.node.detached();
                 }
             }
+        }
+    }
+
+    /// Drops a socket, if there is one: a client that was only registered has none.
+    fn drop_socket(&mut self, slot: Slot) {
+        if let Some(socket) = self.sockets.get_mut(slot as usize) {
+            *socket = None;
         }
     }
 }

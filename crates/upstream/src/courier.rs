@@ -14,7 +14,7 @@ use crate::destinations::{Destination, Destinations};
 use crate::endpoint::Endpoint;
 use crate::failure::Failure;
 use crate::gate::Gates;
-use crate::lanes::{Lane, Lanes, Turn};
+use crate::lanes::{Lane, Lanes, Owner, Turn};
 use crate::meaning::Meaning;
 use crate::node::Upstream;
 use crate::report;
@@ -140,10 +140,15 @@ impl Courier {
         self.shard.upstream.jars().forget(conn);
     }
 
-    /// The client's socket broke: a request that waits for the answer to its user event is cancelled, and `on_verdict` is
+    /// The client's socket broke: the request that waits for the answer to its user event is cancelled, and `on_verdict` is
     /// not called.
     pub fn cancel(&self, conn: ConnId) {
-        self.shard.lanes.cancel(conn);
+        self.shard.lanes.cancel(Owner::connection(conn));
+    }
+
+    /// Cancels an invocation by the number of its event: `on_verdict` is not called.
+    pub fn cancel_invocation(&self, conn: ConnId, event: u64) {
+        self.shard.lanes.cancel(Owner::invocation(conn, event));
     }
 
     /// Waits until nothing is under way but `connect`, whose futures belong to the callers.
@@ -168,7 +173,7 @@ impl Shard {
             },
             Some(Destination::Echo) => echo::answer(&event.kind),
             // Nobody can answer, but the event is not lost (event-handlers.md §6.3).
-            None if is_heard => Verdict::Handled { reply: None, state: None },
+            None if is_heard => Verdict::Heard,
             None => {
                 report::not_wanted(destinations, self.upstream.complaints(), &event);
                 Verdict::Failed
@@ -203,10 +208,10 @@ impl Shard {
             _ => None,
         };
         let end = End { event, destinations, parcel };
-        if end.parcel.is_none() && self.lanes.is_idle(conn) {
+        if end.parcel.is_none() && self.lanes.is_idle(Owner::connection(conn)) {
             self.settle(&end);
-        } else if let Some(turn) = self.lanes.push_last(conn, Job::End(end)) {
-            tokio::spawn(Arc::clone(self).run(conn, Lane::Notification, turn));
+        } else if let Some(turn) = self.lanes.push_last(Owner::connection(conn), Job::End(end)) {
+            tokio::spawn(Arc::clone(self).run(Owner::connection(conn), Lane::Notification, turn));
         }
     }
 
@@ -236,10 +241,14 @@ impl Shard {
         on_verdict: Option<OnVerdict>,
     ) -> Option<(Verdict, OnVerdict)> {
         let conn = parcel.event.client.conn;
-        match self.lanes.push(conn, lane, Job::Deliver(parcel, on_verdict)) {
+        let owner = match parcel.event.kind {
+            EventKind::User { invoked: true, .. } => Owner::invocation(conn, parcel.event.id),
+            _ => Owner::connection(conn),
+        };
+        match self.lanes.push(owner, lane, Job::Deliver(parcel, on_verdict)) {
             Ok(turn) => {
                 if let Some(turn) = turn {
-                    tokio::spawn(Arc::clone(self).run(conn, lane, turn));
+                    tokio::spawn(Arc::clone(self).run(owner, lane, turn));
                 }
                 None
             }
@@ -252,11 +261,11 @@ impl Shard {
     }
 
     /// Does one job of a lane after another, beginning with this one.
-    async fn run(self: Arc<Self>, conn: ConnId, lane: Lane, first: Turn<Job>) {
+    async fn run(self: Arc<Self>, owner: Owner, lane: Lane, first: Turn<Job>) {
         let mut turn = Some(first);
         while let Some(Turn { job, cancelled }) = turn {
             self.work(job, cancelled).await;
-            turn = self.lanes.next(conn, lane);
+            turn = self.lanes.next(owner, lane);
         }
     }
 

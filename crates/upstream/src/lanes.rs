@@ -13,6 +13,26 @@ const WAITING_MAX: usize = 1_024;
 /// Connections for whose lanes there always is room.
 const KEPT_LANES: usize = 1_024;
 
+/// Whose lanes they are: a connection's, or those of one of its invocations, by the number of the event, which has no
+/// order with the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Owner {
+    conn: ConnId,
+    invocation: Option<u64>,
+}
+
+impl Owner {
+    /// The connection itself.
+    pub(crate) fn connection(conn: ConnId) -> Self {
+        Self { conn, invocation: None }
+    }
+
+    /// One of its invocations.
+    pub(crate) fn invocation(conn: ConnId, event: u64) -> Self {
+        Self { conn, invocation: Some(event) }
+    }
+}
+
 /// Which lane an event takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Lane {
@@ -25,7 +45,7 @@ pub(crate) enum Lane {
 /// The lanes of the connections that have something under way.
 #[derive(Debug)]
 pub(crate) struct Lanes<T> {
-    lanes: Mutex<HashMap<ConnId, Pair<T>>>,
+    lanes: Mutex<HashMap<Owner, Pair<T>>>,
     empty: Notify,
 }
 
@@ -100,9 +120,9 @@ impl<T> Lanes<T> {
     ///
     /// # Errors
     /// The lane is full: the job is given back.
-    pub(crate) fn push(&self, conn: ConnId, lane: Lane, job: T) -> Result<Option<Turn<T>>, T> {
+    pub(crate) fn push(&self, owner: Owner, lane: Lane, job: T) -> Result<Option<Turn<T>>, T> {
         let mut lanes = self.lock();
-        let pair = lanes.entry(conn).or_default();
+        let pair = lanes.entry(owner).or_default();
         let queue = pair.queue(lane);
         if !std::mem::replace(&mut queue.runs, true) {
             return Ok(Some(pair.turn(lane, job)));
@@ -116,9 +136,9 @@ impl<T> Lanes<T> {
 
     /// Puts a job behind all others of the connection. If there are none, it is given back, to be done in the lane of
     /// notifications as by [`Lanes::push`].
-    pub(crate) fn push_last(&self, conn: ConnId, job: T) -> Option<Turn<T>> {
+    pub(crate) fn push_last(&self, owner: Owner, job: T) -> Option<Turn<T>> {
         let mut lanes = self.lock();
-        let pair = lanes.entry(conn).or_default();
+        let pair = lanes.entry(owner).or_default();
         if pair.is_idle() {
             pair.notifications.runs = true;
             return Some(Turn { job, cancelled: None });
@@ -128,14 +148,14 @@ impl<T> Lanes<T> {
     }
 
     /// Whether nothing of the connection is under way.
-    pub(crate) fn is_idle(&self, conn: ConnId) -> bool {
-        !self.lock().contains_key(&conn)
+    pub(crate) fn is_idle(&self, owner: Owner) -> bool {
+        !self.lock().contains_key(&owner)
     }
 
     /// The next job of a lane for whoever runs it; `None`: the lane does not run any longer.
-    pub(crate) fn next(&self, conn: ConnId, lane: Lane) -> Option<Turn<T>> {
+    pub(crate) fn next(&self, owner: Owner, lane: Lane) -> Option<Turn<T>> {
         let mut lanes = self.lock();
-        let Entry::Occupied(mut entry) = lanes.entry(conn) else { return None };
+        let Entry::Occupied(mut entry) = lanes.entry(owner) else { return None };
         let pair = entry.get_mut();
         if lane == Lane::User {
             pair.cancel = None;
@@ -162,8 +182,8 @@ impl<T> Lanes<T> {
     }
 
     /// Drops the user events of a connection that wait, and has the one under way given up.
-    pub(crate) fn cancel(&self, conn: ConnId) {
-        let dropped = match self.lock().get_mut(&conn) {
+    pub(crate) fn cancel(&self, owner: Owner) {
+        let dropped = match self.lock().get_mut(&owner) {
             Some(pair) => {
                 if let Some(cancel) = pair.cancel.take() {
                     // Nobody listens when it is over already.
@@ -188,7 +208,7 @@ impl<T> Lanes<T> {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<ConnId, Pair<T>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Owner, Pair<T>>> {
         self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -197,7 +217,8 @@ impl<T> Lanes<T> {
 mod tests {
     use super::*;
 
-    const CONN: ConnId = ConnId { nonce: [0; 11], shard: 0, slot: 0, node: 1 };
+    const CONN: Owner =
+        Owner { conn: ConnId { nonce: [0; 11], shard: 0, slot: 0, node: 1 }, invocation: None };
 
     fn next(lanes: &Lanes<u32>, lane: Lane) -> Option<u32> {
         lanes.next(CONN, lane).map(|turn| turn.job)

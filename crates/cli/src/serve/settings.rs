@@ -98,6 +98,9 @@ struct Limits {
     /// Time between pings to a client, 1 to 120; default: 20
     #[arg(long, value_name = "SECONDS", env = "HUBLET_KEEP_ALIVE_INTERVAL")]
     keep_alive_interval: Option<u32>,
+    /// Time that a reliable connection waits for a client that lost its socket; default: 60
+    #[arg(long, value_name = "SECONDS", env = "HUBLET_RECOVERY_TIMEOUT")]
+    recovery_timeout: Option<u32>,
     /// Time for a request head or a TLS handshake; default: 10
     #[arg(long, value_name = "SECONDS", env = "HUBLET_HEAD_TIMEOUT")]
     head_timeout: Option<u32>,
@@ -159,6 +162,7 @@ impl Args {
                 connections_max: self.limits.connections_max,
                 rest_requests_per_second: self.limits.rest_requests_per_second,
                 keep_alive_interval_s: self.limits.keep_alive_interval,
+                recovery_timeout_s: self.limits.recovery_timeout,
                 head_timeout_s: self.limits.head_timeout,
             },
             ..Settings::default()

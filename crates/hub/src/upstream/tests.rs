@@ -1,9 +1,12 @@
 use std::io::IoSlice;
 
+use hublet_wire::client::{Format, Subprotocol};
 use hublet_wire::ws::{Decoder, Event, Role};
 
 use super::*;
 use crate::{Accept, Command, ConnOp, Directory, Limits, Permissions, Target};
+
+const JSON: Protocol = Protocol::PubSub(Subprotocol { format: Format::Json, reliable: false });
 
 /// One client of a hub whose application wants everything.
 struct Bench {
@@ -33,7 +36,7 @@ impl Bench {
             host: "localhost".into(),
             state: Some("s0".into()),
         };
-        shard.activate(id, accept, 0);
+        shard.activate(id, accept, None, 0);
         shard.attached(id.slot);
         Self { shard, id, decoder: Decoder::new(Role::Client, 1 << 20) }
     }
@@ -65,7 +68,8 @@ impl Bench {
                 };
                 format!("{} {what}", event.id)
             }
-            Effect::CancelEvent(_) => "cancel".to_owned(),
+            Effect::CancelEvent { event, .. } => format!("cancel {event}"),
+            Effect::DropSocket(_) => unreachable!("no client is reliable"),
             Effect::Resume(_) => "resume".to_owned(),
             Effect::Drop(_) => "drop".to_owned(),
             Effect::Forward { .. } => unreachable!("there is one shard"),
@@ -107,7 +111,7 @@ fn numbers_begin_with_connected_and_groups_are_told_after_it() {
     bench.text("hi");
     assert_eq!(bench.told(), ["3 message hi"]);
     bench.shard.disconnected(bench.id.slot);
-    let end = ["cancel", "4 left g", "5 disconnected \"The connection ended.\"", "drop"];
+    let end = ["cancel 3", "4 left g", "5 disconnected \"The connection ended.\"", "drop"];
     assert_eq!(bench.told(), end);
 }
 
@@ -141,7 +145,7 @@ fn a_simple_client_is_closed_when_its_event_fails() {
 
 #[test]
 fn replies_come_before_their_ack_and_later_requests_after_it() {
-    let mut bench = Bench::new(Protocol::Json);
+    let mut bench = Bench::new(JSON);
     bench.read();
     bench.text(&event("e", "x", 1));
     bench.text(r#"{"type":"ping"}"#);
@@ -156,7 +160,7 @@ fn replies_come_before_their_ack_and_later_requests_after_it() {
 
 #[test]
 fn a_failed_ack_id_may_be_used_again_and_a_good_one_not() {
-    let mut bench = Bench::new(Protocol::Json);
+    let mut bench = Bench::new(JSON);
     bench.read();
     bench.told();
     bench.text(&event("e", "x", 1));
@@ -220,7 +224,7 @@ fn a_client_without_a_socket_is_not_told_of() {
 
 #[test]
 fn an_application_that_closes_a_client_is_told_its_own_reason() {
-    let mut bench = Bench::new(Protocol::Json);
+    let mut bench = Bench::new(JSON);
     bench.told();
     let op = ConnOp::Close { reason: "kick".into(), excluded: Arc::new([]) };
     let target = Target::Connection(bench.id);

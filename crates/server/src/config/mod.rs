@@ -130,6 +130,9 @@ pub struct Limits {
     pub rest_requests_per_second: Option<NonZeroU32>,
     /// Seconds between pings to a client, 1 to 120.
     pub keep_alive_interval_s: u32,
+    /// How long a reliable connection waits for a client that lost its socket, a second to a day
+    /// (client-protocols.md §5.6).
+    pub recovery_timeout: Duration,
     /// How long the head of a request and a TLS handshake may take.
     pub head_timeout: Duration,
 }
@@ -144,6 +147,7 @@ impl Default for Limits {
             connections_max: 1_000_000,
             rest_requests_per_second: None,
             keep_alive_interval_s: hub.keep_alive_interval_s,
+            recovery_timeout: Duration::from_millis(hub.retention_ms),
             head_timeout: Duration::from_secs(10),
         }
     }

@@ -19,6 +19,8 @@ const DEFAULT_LISTEN: [&str; 2] = ["127.0.0.1:8080", "[::1]:8080"];
 const DEFAULT_TLS_LISTEN: [&str; 2] = ["127.0.0.1:8443", "[::1]:8443"];
 const DEFAULT_DATA: &str = "hublet-data";
 const DEFAULT_LOG: &str = "info";
+/// Seconds that a reliable connection can be asked to wait.
+const RECOVERY_S: std::ops::RangeInclusive<u32> = 1..=86_400;
 /// Seconds between pings that can be asked for (client-protocols.md §9.1).
 const KEEP_ALIVE_S: std::ops::RangeInclusive<u32> = 1..=120;
 
@@ -121,6 +123,7 @@ impl Config {
                 connections_max: Some(limits.connections_max),
                 rest_requests_per_second: Some(limits.rest_requests_per_second.map_or(0, Into::into)),
                 keep_alive_interval_s: Some(limits.keep_alive_interval_s),
+                recovery_timeout_s: u32::try_from(limits.recovery_timeout.as_secs()).ok(),
                 head_timeout_s: u32::try_from(limits.head_timeout.as_secs()).ok(),
             },
             identity: self.shown.identity.clone(),
@@ -239,6 +242,15 @@ fn limits(settings: &LimitSettings) -> Result<Limits, ConfigError> {
             "`limits.keep_alive_interval_s` is {keep_alive_interval_s}. It must be between 1 and 120."
         )));
     }
+    let recovery_timeout = match settings.recovery_timeout_s {
+        None => default.recovery_timeout,
+        Some(seconds) if RECOVERY_S.contains(&seconds) => Duration::from_secs(seconds.into()),
+        Some(seconds) => {
+            return Err(ConfigError::new(format!(
+                "`limits.recovery_timeout_s` is {seconds}. It must be between 1 and 86400."
+            )));
+        }
+    };
     let head_timeout = match settings.head_timeout_s {
         None => default.head_timeout,
         Some(0) => return Err(ConfigError::new("`limits.head_timeout_s` is 0. It must be at least 1.")),
@@ -261,6 +273,7 @@ fn limits(settings: &LimitSettings) -> Result<Limits, ConfigError> {
         connections_max: at_least("connections_max", settings.connections_max, default.connections_max, 1)?,
         rest_requests_per_second: settings.rest_requests_per_second.and_then(NonZeroU32::new),
         keep_alive_interval_s,
+        recovery_timeout,
         head_timeout,
     })
 }

@@ -106,6 +106,9 @@ pub struct LimitSettings {
     /// Seconds between pings.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keep_alive_interval_s: Option<u32>,
+    /// Seconds that a reliable connection waits for a client that lost its socket.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recovery_timeout_s: Option<u32>,
     /// Seconds for a request head or a TLS handshake.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub head_timeout_s: Option<u32>,
@@ -169,6 +172,7 @@ impl Settings {
                     .limits
                     .keep_alive_interval_s
                     .or(lower.limits.keep_alive_interval_s),
+                recovery_timeout_s: self.limits.recovery_timeout_s.or(lower.limits.recovery_timeout_s),
                 head_timeout_s: self.limits.head_timeout_s.or(lower.limits.head_timeout_s),
             },
             // In the file only: tables are not for command lines.

@@ -19,6 +19,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use hublet_upstream::Courier;
+use hublet_wire::ws::{self, CloseCode};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::upgrade::OnUpgrade;
@@ -31,10 +32,11 @@ pub(crate) use auth::{authenticate_request, endpoint, host_name, now_s};
 pub(crate) use respond::{Response, empty, json};
 pub(crate) use router::decode;
 
+use self::upgrade::Newcomer;
 use crate::config::Config;
 use crate::hubs::Hubs;
 use crate::issuer::Issuers;
-use crate::node::{Node, Reservation};
+use crate::node::Node;
 use crate::rest::RateLimit;
 use crate::stream::Stream;
 
@@ -43,6 +45,8 @@ const HEAD_BYTES_MAX: usize = 40 << 10;
 /// How long a connection may go without a new request, be it idle or slow with a head or a body; it is dropped after one
 /// to two times this. The head of the first request has less time.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// Why the socket of a client is closed that cannot come back (client-protocols.md §5.4).
+const NOT_RECOVERED: &str = "The connection could not be recovered.";
 /// How long a refused peer may go on sending before its socket is dropped, so that it gets the answer and no reset.
 const LINGER: Duration = Duration::from_secs(1);
 /// And how much it may send in that time.
@@ -119,7 +123,7 @@ pub(crate) struct Connection {
     pub(crate) context: Arc<HttpContext>,
     /// The socket is under TLS.
     pub(crate) secure: bool,
-    upgrade: Mutex<Option<(OnUpgrade, Reservation)>>,
+    upgrade: Mutex<Option<(OnUpgrade, Newcomer)>>,
     /// Requests so far whose head has come.
     requests: AtomicUsize,
     /// An event handler is being asked about the client.
@@ -137,8 +141,8 @@ impl Drop for Asking<'_> {
 
 impl Connection {
     /// Makes the socket a client's once the response was written.
-    fn upgrade(&self, on_upgrade: OnUpgrade, reservation: Reservation) {
-        *self.upgrade.lock().unwrap_or_else(PoisonError::into_inner) = Some((on_upgrade, reservation));
+    fn upgrade(&self, on_upgrade: OnUpgrade, newcomer: Newcomer) {
+        *self.upgrade.lock().unwrap_or_else(PoisonError::into_inner) = Some((on_upgrade, newcomer));
     }
 
     /// Notes that an event handler is being asked, which takes as long as that handler may take.
@@ -147,7 +151,7 @@ impl Connection {
         Asking(&self.asking)
     }
 
-    fn take_upgrade(&self) -> Option<(OnUpgrade, Reservation)> {
+    fn take_upgrade(&self) -> Option<(OnUpgrade, Newcomer)> {
         self.upgrade.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
@@ -192,8 +196,8 @@ pub(crate) async fn serve_connection(stream: Stream, context: Arc<HttpContext>) 
     };
     match ended {
         Ok(()) => {
-            if let Some((on_upgrade, reservation)) = connection.take_upgrade() {
-                hand_over(on_upgrade, reservation).await;
+            if let Some((on_upgrade, newcomer)) = connection.take_upgrade() {
+                hand_over(on_upgrade, newcomer).await;
             }
         }
         Err(error) => {
@@ -207,11 +211,20 @@ pub(crate) async fn serve_connection(stream: Stream, context: Arc<HttpContext>) 
     }
 }
 
-/// Gives the socket of a finished handshake to the shard.
-async fn hand_over(on_upgrade: OnUpgrade, reservation: Reservation) {
+/// Gives the socket of a finished handshake to the shard, or sends its client away.
+async fn hand_over(on_upgrade: OnUpgrade, newcomer: Newcomer) {
     let Ok(upgraded) = on_upgrade.await else { return };
-    if let Ok(parts) = upgraded.downcast::<TokioIo<Stream>>() {
-        reservation.attach(parts.io.into_inner(), parts.read_buf);
+    let Ok(parts) = upgraded.downcast::<TokioIo<Stream>>() else { return };
+    let mut stream = parts.io.into_inner();
+    match newcomer {
+        Newcomer::Client(reservation) => reservation.attach(stream, parts.read_buf),
+        Newcomer::Stranger => {
+            let close = ws::encode_close(CloseCode::POLICY_VIOLATION, NOT_RECOVERED);
+            let sending = timeout(LINGER, stream.write_all(&close)).await;
+            if let Ok(Ok(())) = sending {
+                linger(stream).await;
+            }
+        }
     }
 }
 

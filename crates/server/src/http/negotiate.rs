@@ -3,7 +3,7 @@
 use http::HeaderMap;
 use http::header::{HeaderValue, SEC_WEBSOCKET_PROTOCOL};
 use hublet_hub::Protocol;
-use hublet_wire::client::JSON_SUBPROTOCOL;
+use hublet_wire::client::Subprotocol;
 use hublet_wire::client::raw::SimpleMode;
 use hublet_wire::ws::handshake;
 
@@ -38,6 +38,7 @@ pub(super) fn choose(
 ) -> Result<Choice, NotOffered> {
     let by_handler = by_handler.filter(|name| !name.is_empty());
     let named = |name: &str| offered.iter().copied().find(|own| own.eq_ignore_ascii_case(name));
+    let spoken = || offered.iter().copied().find(|own| Subprotocol::named(own).is_some());
     let chosen = match by_handler {
         // Client libraries fail on an answer that names what they did not ask for.
         Some(name) if offered.is_empty() => {
@@ -45,15 +46,22 @@ pub(super) fn choose(
             None
         }
         Some(name) => Some(named(name).ok_or(NotOffered)?),
-        None => named(JSON_SUBPROTOCOL),
+        None => spoken(),
     };
-    let chosen = chosen.filter(|name| name.eq_ignore_ascii_case(JSON_SUBPROTOCOL) || !is_of_service(name));
-    let is_json = chosen.is_some_and(|name| name.eq_ignore_ascii_case(JSON_SUBPROTOCOL));
+    let chosen = chosen.filter(|name| Subprotocol::named(name).is_some() || !is_of_service(name));
+    let pubsub = chosen.and_then(Subprotocol::named);
     Ok(Choice {
         echo: chosen.and_then(|name| HeaderValue::from_str(name).ok()),
-        protocol: if is_json { Protocol::Json } else { simple(mode) },
-        custom: chosen.filter(|_| !is_json).map(str::to_owned),
+        protocol: pubsub.map_or_else(|| simple(mode), Protocol::PubSub),
+        custom: chosen.filter(|_| pubsub.is_none()).map(str::to_owned),
     })
+}
+
+/// The answer to a client that comes back: its own spelling of the subprotocol if it offers it again.
+pub(super) fn resumed(offered: &[&str], subprotocol: Subprotocol) -> Option<HeaderValue> {
+    let name = subprotocol.name();
+    let own = offered.iter().copied().find(|own| own.eq_ignore_ascii_case(name));
+    HeaderValue::from_str(own.unwrap_or(name)).ok()
 }
 
 fn is_of_service(name: &str) -> bool {
@@ -76,7 +84,7 @@ mod tests {
     /// In the order of the table in client-protocols.md §1.7.
     #[test]
     fn subprotocols() {
-        let json = JSON_SUBPROTOCOL;
+        let json = "json.webpubsub.azure.v1";
         let upper = "JSON.webpubsub.azure.v1";
         for (offers, by_handler, expected) in [
             (&[][..], None, Ok((None, false))),
@@ -89,12 +97,18 @@ mod tests {
             (&["custom", json], Some("custom"), Ok((Some("custom"), false))),
             (&["custom", json], Some(""), Ok((Some(json), true))),
             (&["custom", json], None, Ok((Some(json), true))),
+            (
+                &["json.reliable.webpubsub.azure.v1", json],
+                None,
+                Ok((Some("json.reliable.webpubsub.azure.v1"), true)),
+            ),
+            (&["protobuf.webpubsub.azure.v1"], None, Ok((Some("protobuf.webpubsub.azure.v1"), true))),
             (&["custom"], Some(json), Err(NotOffered)),
             (&["custom"], Some("other"), Err(NotOffered)),
             (&["mqtt.webpubsub.azure.v9"], Some("mqtt.webpubsub.azure.v9"), Ok((None, false))),
         ] {
             let chosen = choose(offers, by_handler, SimpleMode::SendEvent).map(|choice| {
-                let is_json = choice.protocol == Protocol::Json;
+                let is_json = choice.protocol.pubsub().is_some();
                 let custom = choice.echo.clone().filter(|_| !is_json);
                 assert_eq!(choice.custom, custom.map(|name| name.to_str().unwrap().to_owned()));
                 (choice.echo.map(|name| name.to_str().unwrap().to_owned()), is_json)

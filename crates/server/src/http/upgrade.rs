@@ -11,7 +11,7 @@ use http::request::Parts;
 use http::{HeaderMap, Method, StatusCode};
 use hublet_hub::Accept;
 use hublet_upstream::Admission;
-use hublet_wire::client::raw;
+use hublet_wire::client::raw::{self, SimpleMode};
 use hublet_wire::jwt::Claims;
 use hublet_wire::ws::handshake;
 use hublet_wire::{name, percent};
@@ -19,7 +19,7 @@ use hyper::body::Incoming;
 
 use super::auth;
 use super::candidate::{self, Candidate, Token};
-use super::negotiate::Choice;
+use super::negotiate::{self, Choice};
 use super::respond::{self, Response, header};
 use super::router::decode;
 use super::{Connection, HttpContext};
@@ -40,12 +40,22 @@ pub(super) async fn handshake(
     let on_upgrade = hyper::upgrade::on(&mut request);
     let (request, _) = request.into_parts();
     match welcome(connection, &request, hub).await {
-        Ok((reservation, response)) => {
-            connection.upgrade(on_upgrade, reservation);
+        Ok((newcomer, response)) => {
+            connection.upgrade(on_upgrade, newcomer);
             response
         }
         Err(refusal) => *refusal,
     }
+}
+
+/// Whose socket it is once the handshake is answered.
+#[derive(Debug)]
+pub(super) enum Newcomer {
+    /// A client's.
+    Client(Reservation),
+    /// One who wants to come back and cannot: that is said by a close frame, since clients take any HTTP error for a reason
+    /// to try again (decision D9).
+    Stranger,
 }
 
 /// Checks the request, asks the application if it wants to be asked, and registers the client.
@@ -53,10 +63,14 @@ async fn welcome(
     connection: &Connection,
     request: &Parts,
     hub: Option<&str>,
-) -> Result<(Reservation, Response), Box<Response>> {
+) -> Result<(Newcomer, Response), Box<Response>> {
     let context = &connection.context;
     let limits = &context.config.limits;
     let accept_key = check_upgrade(request)?;
+    if let Some(id) = query_value(request, "awps_connection_id") {
+        let (newcomer, subprotocol) = recover(context, request, hub, &id).await?;
+        return Ok((newcomer, switching_protocols(accept_key, subprotocol)));
+    }
     let candidate = examine(context, request, hub)?;
     let (reservation, choice) = if context.courier.asks_before_connect(&candidate.hub) {
         let reservation =
@@ -70,7 +84,46 @@ async fn welcome(
         let accepted = context.node.accept(context.shard, accept, limits.connections_max).await;
         (accepted.map_err(not_accepted)?, choice)
     };
-    Ok((reservation, switching_protocols(accept_key, choice.echo)))
+    Ok((Newcomer::Client(reservation), switching_protocols(accept_key, choice.echo)))
+}
+
+/// A client wants to come back to its connection. Its token is not looked at: only the reconnection token counts
+/// (client-protocols.md §5.4).
+async fn recover(
+    context: &HttpContext,
+    request: &Parts,
+    hub: Option<&str>,
+    id: &str,
+) -> Result<(Newcomer, Option<HeaderValue>), Box<Response>> {
+    if context.node.is_stopping() {
+        return Err(stopping());
+    }
+    let hub = hub_name(request, hub)?;
+    let token = query_value(request, "awps_reconnection_token").unwrap_or_default();
+    let now_s = u64::try_from(auth::now_s()).unwrap_or_default();
+    let id = id.parse().ok().filter(|id| context.config.keys.verify_reconnection(&token, id, now_s));
+    let resumed = match id {
+        Some(id) => context.node.resume(id, hub.as_str().into()).await,
+        None => None,
+    };
+    let offered = negotiate::offered(&request.headers);
+    Ok(match resumed {
+        Some((reservation, subprotocol)) => {
+            (Newcomer::Client(reservation), negotiate::resumed(&offered, subprotocol))
+        }
+        None => {
+            tracing::debug!(hub, "a connection could not be recovered");
+            let chosen = negotiate::choose(&offered, None, SimpleMode::SendEvent);
+            (Newcomer::Stranger, chosen.ok().and_then(|choice| choice.echo))
+        }
+    })
+}
+
+/// A parameter of the query that is there and not empty; names have no case.
+fn query_value<'a>(request: &'a Parts, name: &str) -> Option<Cow<'a, str>> {
+    let pairs = percent::query_pairs(request.uri.query().unwrap_or_default());
+    let found = pairs.into_iter().find(|(own, value)| own.eq_ignore_ascii_case(name) && !value.is_empty());
+    found.map(|(_, value)| value)
 }
 
 fn switching_protocols(accept_key: HeaderValue, subprotocol: Option<HeaderValue>) -> Response {
@@ -203,13 +256,7 @@ fn identify<'a>(
     request: &'a Parts,
     hub: &str,
 ) -> Result<Option<Token<'a>>, Box<Response>> {
-    let query = request.uri.query().unwrap_or_default();
-    let in_query = percent::query_pairs(query)
-        .find(|(name, value)| name.eq_ignore_ascii_case("access_token") && !value.is_empty());
-    let token = match in_query {
-        Some((_, token)) => Some(token),
-        None => auth::bearer(request).map(Cow::Borrowed),
-    };
+    let token = query_value(request, "access_token").or_else(|| auth::bearer(request).map(Cow::Borrowed));
     let Some(text) = token else {
         return if context.hubs.get(hub).is_some_and(|rules| rules.anonymous) {
             Ok(None)

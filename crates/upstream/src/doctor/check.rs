@@ -222,6 +222,7 @@ fn sample(endpoint: &Endpoint) -> Option<EventKind> {
         name: name.into(),
         payload: Payload::Text(Bytes::from_static(SAMPLE.as_bytes())),
         metadata: Vec::new(),
+        invoked: false,
     };
     match &handler.user_events {
         EventPattern::All => Some(user("message")),

@@ -105,14 +105,14 @@ fn with_body(event: &ClientEvent, body: &Kept) -> ClientEvent {
     let bytes = if body.is_whole() { body.bytes.clone() } else { Bytes::new() };
     let kind = match &event.kind {
         EventKind::Connect(_) => EventKind::Connect(bytes),
-        EventKind::User { name, payload, metadata } => {
+        EventKind::User { name, payload, metadata, invoked } => {
             let payload = match payload {
                 Payload::Text(_) => Payload::Text(bytes),
                 Payload::Json(_) => Payload::Json(bytes),
                 Payload::Binary(_) => Payload::Binary(bytes),
                 Payload::Protobuf(_) => Payload::Protobuf(bytes),
             };
-            EventKind::User { name: Arc::clone(name), payload, metadata: metadata.clone() }
+            EventKind::User { name: Arc::clone(name), payload, metadata: metadata.clone(), invoked: *invoked }
         }
         other => other.clone(),
     };

@@ -212,6 +212,7 @@ async fn exchanges_are_few_and_short() {
         name: "message".into(),
         payload: Payload::Text(Bytes::from(vec![b'x'; 5_000])),
         metadata: Vec::new(),
+        invoked: false,
     };
     soon(ask(&courier, event(1, 2, long))).await.unwrap();
     let shown = exchange(&courier).await;

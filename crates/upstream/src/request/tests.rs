@@ -23,7 +23,12 @@ fn client() -> ClientInfo {
 
 fn user_event(payload: Payload, metadata: &[(&str, &str)]) -> EventKind {
     let owned = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
-    EventKind::User { name: "Order.v1".into(), payload, metadata: metadata.iter().map(owned).collect() }
+    EventKind::User {
+        name: "Order.v1".into(),
+        payload,
+        metadata: metadata.iter().map(owned).collect(),
+        invoked: false,
+    }
 }
 
 fn maker(origins: &[&str], keys: &[&str]) -> RequestMaker {
@@ -253,7 +258,7 @@ proptest! {
             ..client()
         };
         let metadata: Metadata = metadata;
-        let kind = EventKind::User { name: "e".into(), payload: Payload::Text(Bytes::new()), metadata };
+        let kind = EventKind::User { name: "e".into(), payload: Payload::Text(Bytes::new()), metadata, invoked: false };
         if let Ok(request) = make_with(client, kind) {
             for value in request.headers().values() {
                 prop_assert!(!value.as_bytes().iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0)));

@@ -61,7 +61,12 @@ fn rules(handlers: Vec<Arc<Handler>>, listeners: Vec<Arc<Listener>>) -> HubRules
 }
 
 fn user(name: &str) -> EventKind {
-    EventKind::User { name: name.into(), payload: Payload::Text(Bytes::new()), metadata: Metadata::new() }
+    EventKind::User {
+        name: name.into(),
+        payload: Payload::Text(Bytes::new()),
+        metadata: Metadata::new(),
+        invoked: false,
+    }
 }
 
 fn connect() -> EventKind {

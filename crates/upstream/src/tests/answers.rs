@@ -135,7 +135,12 @@ async fn an_echo_comes_back() {
     assert_eq!(courier.connect(connect(1)).await, Ok(Admission::default()));
     let metadata = vec![("k".to_owned(), "v".to_owned())];
     let payload = Payload::Json(Bytes::from_static(b"{}"));
-    let kind = EventKind::User { name: "n".into(), payload: payload.clone(), metadata: metadata.clone() };
+    let kind = EventKind::User {
+        name: "n".into(),
+        payload: payload.clone(),
+        metadata: metadata.clone(),
+        invoked: false,
+    };
     let expected = Verdict::Handled { reply: Some((payload, metadata)), state: None };
     assert_eq!(soon(ask(&courier, event(1, 2, kind))).await, Ok(expected));
     courier.dispatch(event(1, 1, EventKind::Connected), None);

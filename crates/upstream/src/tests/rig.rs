@@ -111,7 +111,7 @@ pub(crate) fn connect(slot: u32) -> ClientEvent {
 
 pub(crate) fn user(slot: u32, id: u64, text: &'static str) -> ClientEvent {
     let payload = Payload::Text(Bytes::from_static(text.as_bytes()));
-    event(slot, id, EventKind::User { name: "message".into(), payload, metadata: Vec::new() })
+    event(slot, id, EventKind::User { name: "message".into(), payload, metadata: Vec::new(), invoked: false })
 }
 
 pub(crate) fn disconnected(slot: u32, id: u64) -> ClientEvent {

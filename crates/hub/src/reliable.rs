@@ -1,0 +1,195 @@
+//! Connections that survive their socket (client-protocols.md §5).
+
+use std::sync::Arc;
+
+use hublet_wire::client::Subprotocol;
+use hublet_wire::id::ConnId;
+use hublet_wire::ws::CloseCode;
+
+use crate::Millis;
+use crate::conn::{Conn, Phase, Slot};
+use crate::limits::{UNACKED_BYTES_MAX, UNACKED_MESSAGES_MAX};
+use crate::publish::Publish;
+use crate::shard::{Effect, Shard};
+use crate::unacked::{Batch, Numbered, Unacked};
+
+/// Why a connection ended that the application is told (client-protocols.md §9.3).
+const RECOVERY_TIMED_OUT: &str = "The connection recovery timeout expired.";
+const BUFFER_FULL: &str = "The reliable message buffer is full.";
+
+/// What a reliable connection has beyond others.
+#[derive(Debug, Default)]
+pub(crate) struct Reliable {
+    pub(crate) unacked: Unacked,
+    socket: Socket,
+    /// A client that knows the token is being let in.
+    resuming: bool,
+}
+
+/// Where the socket of a reliable connection is.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Socket {
+    /// There, or about to be.
+    #[default]
+    Attached,
+    /// There, until the answer to the client's close frame is written.
+    Leaving,
+    /// Gone; the connection ends at this time.
+    Gone { ends: Millis },
+}
+
+impl Reliable {
+    pub(crate) fn has_socket(&self) -> bool {
+        self.socket == Socket::Attached
+    }
+
+    /// Whether there is more than may wait for a client.
+    pub(crate) fn is_full(&self) -> bool {
+        self.unacked.len() > UNACKED_MESSAGES_MAX || self.unacked.bytes() > UNACKED_BYTES_MAX
+    }
+}
+
+impl Shard {
+    /// The client has everything up to this number.
+    pub(crate) fn acknowledged_up_to(&mut self, slot: Slot, sequence_id: u64) {
+        self.settle();
+        let conn = self.conns.get_mut(slot as usize);
+        if let Some(reliable) = conn.and_then(Conn::reliable_mut) {
+            reliable.unacked.acknowledge(sequence_id);
+        }
+    }
+
+    /// Gives a reliable connection a message of its own, in order with everything else.
+    pub(crate) fn deliver_to(&mut self, slot: Slot, message: Publish) {
+        self.settle();
+        let Some(conn) = self.conns.get_mut(slot as usize) else { return };
+        let Some(format) = conn.protocol.format() else { return };
+        let Some(reliable) = conn.reliable_mut() else { return };
+        let batch: Batch = [Arc::new(message)].into();
+        let numbered = reliable.unacked.push(batch);
+        let (full, attached) = (reliable.is_full(), reliable.has_socket());
+        if attached {
+            let before = conn.queue.queued_bytes();
+            conn.queue.push_batch(numbered, 0, format);
+            self.queued_bytes += conn.queue.queued_bytes() - before;
+            self.mark_dirty(slot);
+        }
+        if full {
+            self.overflowed(slot);
+        }
+    }
+
+    /// More waits for a client than may: the connection is lost for good (client-protocols.md §5.3).
+    pub(crate) fn overflowed(&mut self, slot: Slot) {
+        if self.conns.get(slot as usize).is_some_and(Conn::has_socket) {
+            self.close_with(slot, CloseCode::POLICY_VIOLATION, BUFFER_FULL, true, self.now);
+        } else {
+            self.remove(slot, BUFFER_FULL);
+        }
+    }
+
+    /// Whether losing the socket leaves the connection for a client that comes back; then it is told so.
+    pub(crate) fn lose_socket(&mut self, slot: Slot) -> bool {
+        let ends = self.now + self.limits.retention_ms;
+        let Some(conn) = self.conns.get_mut(slot as usize) else { return false };
+        if conn.phase != Phase::Open || !conn.announced {
+            return false;
+        }
+        let id = conn.id;
+        let Some(reliable) = conn.reliable_mut() else { return false };
+        reliable.socket = Socket::Gone { ends };
+        self.queued_bytes -= conn.queue.queued_bytes();
+        conn.queue.clear();
+        self.waiting.push_back((ends, id));
+        self.cancel_invocations(slot);
+        self.effects.push(Effect::DropSocket(slot));
+        true
+    }
+
+    /// The client of a reliable connection closed it in a way that lets it come back (client-protocols.md §5.7): once the
+    /// answer is written, the socket is gone. False for all others.
+    pub(crate) fn let_go(&mut self, slot: Slot) -> bool {
+        let conn = self.conns.get_mut(slot as usize).filter(|conn| conn.phase == Phase::Open);
+        let Some(reliable) = conn.and_then(Conn::reliable_mut) else { return false };
+        reliable.socket = Socket::Leaving;
+        true
+    }
+
+    pub(crate) fn is_leaving(&self, slot: Slot) -> bool {
+        let conn = self.conns.get(slot as usize).filter(|conn| conn.phase == Phase::Open);
+        conn.and_then(Conn::reliable).is_some_and(|reliable| reliable.socket == Socket::Leaving)
+    }
+
+    /// Begins to let a client back in; `None` when there is no such connection, it is not reliable, or somebody else is
+    /// being let in. Ends with [`Shard::resumed`] or [`Shard::not_resumed`].
+    pub fn resume(&mut self, id: ConnId, hub: &str) -> Option<Subprotocol> {
+        let hub_key = self.hubs.key(hub)?;
+        let slot = self.slot_of(hub_key, &id)?;
+        let conn = self.conns.get_mut(slot as usize)?;
+        let subprotocol = conn.protocol.pubsub();
+        let reliable = conn.reliable_mut().filter(|reliable| !reliable.resuming)?;
+        reliable.resuming = true;
+        subprotocol
+    }
+
+    /// The client that was to be let in did not come.
+    pub fn not_resumed(&mut self, id: ConnId) {
+        let conn = self.conns.get_mut(id.slot as usize).filter(|conn| conn.id == id);
+        if let Some(reliable) = conn.and_then(Conn::reliable_mut) {
+            reliable.resuming = false;
+            if let Socket::Gone { ends } = reliable.socket {
+                // Its time may have come meanwhile.
+                self.waiting.push_back((ends, id));
+            }
+        }
+    }
+
+    /// The client is back, on a new socket; the old one, if there is one, is dropped by the caller. It is told that it is
+    /// connected, gets everything that it has not acknowledged, and then goes on (client-protocols.md §5.4, decision D8).
+    /// False when the connection ended meanwhile.
+    pub fn resumed(&mut self, id: ConnId, token: &str) -> bool {
+        let now = self.now;
+        self.settle();
+        let slot = id.slot;
+        let Some(conn) = self.conns.get_mut(slot as usize).filter(|conn| conn.id == id) else { return false };
+        let Some(format) = conn.protocol.format().filter(|_| conn.phase == Phase::Open) else { return false };
+        let connected = format.connected_frame(conn.user.as_deref(), &conn.id, Some(token));
+        conn.last_received = now;
+        self.queued_bytes -= conn.queue.queued_bytes();
+        conn.queue.clear();
+        conn.queue.push(connected);
+        let Some(reliable) = conn.extra.as_mut().and_then(|extra| extra.reliable.as_mut()) else {
+            return false;
+        };
+        reliable.socket = Socket::Attached;
+        reliable.resuming = false;
+        let acknowledged = reliable.unacked.acknowledged();
+        for numbered in reliable.unacked.batches() {
+            let is_due = |message: &Publish| message.expires.is_none_or(|expires| now < expires);
+            if numbered.batch.iter().all(|message| is_due(message)) {
+                conn.queue.push_batch(numbered.clone(), acknowledged, format);
+                continue;
+            }
+            for (number, message) in numbered.after(acknowledged).filter(|(_, message)| is_due(message)) {
+                let alone = Numbered { first: number, batch: [Arc::clone(message)].into() };
+                conn.queue.push_batch(alone, 0, format);
+            }
+        }
+        self.queued_bytes += conn.queue.queued_bytes();
+        self.mark_dirty(slot);
+        true
+    }
+
+    /// Ends the connections whose clients did not come back in time.
+    pub(crate) fn end_abandoned(&mut self, now: Millis) {
+        while let Some((ends, id)) = self.waiting.pop_front_if(|(ends, _)| *ends <= now) {
+            let conn = self.conns.get(id.slot as usize).filter(|conn| conn.id == id);
+            let is_gone = conn
+                .and_then(Conn::reliable)
+                .is_some_and(|reliable| reliable.socket == Socket::Gone { ends } && !reliable.resuming);
+            if is_gone {
+                self.remove(id.slot, RECOVERY_TIMED_OUT);
+            }
+        }
+    }
+}

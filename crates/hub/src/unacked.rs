@@ -1,0 +1,157 @@
+//! What a reliable client has not acknowledged: references to shared messages, numbered per connection
+//! (client-protocols.md §5.2, §5.3).
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::publish::Publish;
+
+/// Messages that were put into queues together. All their receivers share it.
+pub(crate) type Batch = Arc<[Arc<Publish>]>;
+
+/// Messages with numbers that follow each other.
+#[derive(Debug, Clone)]
+pub(crate) struct Numbered {
+    /// Number of the first message.
+    pub(crate) first: u64,
+    pub(crate) batch: Batch,
+}
+
+impl Numbered {
+    /// Number of the last message.
+    fn last(&self) -> u64 {
+        self.first + self.batch.len() as u64 - 1
+    }
+
+    /// The messages behind a number, with their numbers.
+    pub(crate) fn after(&self, acknowledged: u64) -> impl Iterator<Item = (u64, &Arc<Publish>)> {
+        (self.first..).zip(self.batch.iter()).filter(move |(number, _)| *number > acknowledged)
+    }
+}
+
+/// The messages that may have to be sent again. One batch costs 24 bytes, however many messages it has.
+#[derive(Debug, Default)]
+pub(crate) struct Unacked {
+    batches: VecDeque<Numbered>,
+    /// All messages up to this number are acknowledged.
+    acknowledged: u64,
+    /// Number of the last message.
+    last: u64,
+    bytes: usize,
+}
+
+impl Unacked {
+    /// Numbers messages and keeps them. Empty batches are never made.
+    pub(crate) fn push(&mut self, batch: Batch) -> Numbered {
+        let numbered = Numbered { first: self.last + 1, batch };
+        self.last = numbered.last();
+        self.bytes += numbered.batch.iter().map(|message| cost(message)).sum::<usize>();
+        self.batches.push_back(numbered.clone());
+        numbered
+    }
+
+    /// Forgets all messages up to a number; one beyond the last clears all (client-protocols.md §5.2).
+    pub(crate) fn acknowledge(&mut self, number: u64) {
+        let number = number.min(self.last);
+        while let Some(front) = self.batches.front()
+            && self.acknowledged < number
+        {
+            let done = front.after(self.acknowledged).take_while(|(message, _)| *message <= number);
+            self.bytes -= done.map(|(_, message)| cost(message)).sum::<usize>();
+            self.acknowledged = front.last().min(number);
+            if front.last() <= number {
+                self.batches.pop_front();
+            }
+        }
+        if self.batches.is_empty() {
+            self.batches.shrink_to(0);
+        }
+    }
+
+    /// How many messages wait.
+    pub(crate) fn len(&self) -> u64 {
+        self.last - self.acknowledged
+    }
+
+    /// Bytes of their payloads.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// All messages up to this number are acknowledged.
+    pub(crate) fn acknowledged(&self) -> u64 {
+        self.acknowledged
+    }
+
+    /// What waits, oldest first.
+    pub(crate) fn batches(&self) -> impl Iterator<Item = &Numbered> {
+        self.batches.iter()
+    }
+}
+
+/// What a message counts for the limit.
+fn cost(message: &Publish) -> usize {
+    message.payload.bytes().len()
+}
+
+#[cfg(test)]
+mod tests {
+    use hublet_wire::client::Payload;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::target::Target;
+
+    fn batch(sizes: &[usize]) -> Batch {
+        let message = |size: &usize| {
+            Arc::new(Publish::new("h".into(), Target::All, Payload::Binary(vec![0; *size].into())))
+        };
+        sizes.iter().map(message).collect()
+    }
+
+    proptest! {
+        /// The model keeps each message alone.
+        #[test]
+        fn behaves_like_a_list_of_messages(
+            steps in prop::collection::vec(prop_oneof![
+                prop::collection::vec(0_usize..50, 1..5).prop_map(Ok),
+                (0_u64..40).prop_map(Err),
+            ], 0..40)
+        ) {
+            let (mut unacked, mut model, mut last) = (Unacked::default(), VecDeque::new(), 0);
+            for step in steps {
+                match step {
+                    Ok(sizes) => {
+                        let numbered = unacked.push(batch(&sizes));
+                        prop_assert_eq!(numbered.first, last + 1);
+                        for size in sizes {
+                            last += 1;
+                            model.push_back((last, size));
+                        }
+                    }
+                    Err(number) => {
+                        unacked.acknowledge(number);
+                        model.retain(|(message, _)| *message > number);
+                    }
+                }
+                let waiting: Vec<(u64, usize)> = unacked
+                    .batches()
+                    .flat_map(|batch| batch.after(unacked.acknowledged()))
+                    .map(|(number, message)| (number, cost(message)))
+                    .collect();
+                prop_assert_eq!(&waiting, &model.iter().copied().collect::<Vec<_>>());
+                prop_assert_eq!(unacked.len(), model.len() as u64);
+                prop_assert_eq!(unacked.bytes(), model.iter().map(|(_, size)| size).sum::<usize>());
+            }
+        }
+    }
+
+    #[test]
+    fn a_number_beyond_the_last_clears_all() {
+        let mut unacked = Unacked::default();
+        unacked.push(batch(&[1, 2, 3]));
+        unacked.acknowledge(u64::MAX);
+        assert_eq!((unacked.len(), unacked.bytes()), (0, 0));
+        assert_eq!(unacked.push(batch(&[1])).first, 4, "numbers go on");
+    }
+}

@@ -1,0 +1,64 @@
+//! The key behind an access key that signs reconnection tokens (client-protocols.md §5.5).
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hublet_wire::id::ConnId;
+use ring::hmac;
+
+/// What the key is made with. It has a space, so it is never what an access key signs in a token.
+const LABEL: &[u8] = b"hublet reconnection tokens, key 1";
+/// How long a token is good, in seconds. It is not used up, and each `connected` brings a new one.
+const LIFETIME_S: u64 = 7 * 24 * 3_600;
+/// Bytes of the time at which it ends.
+const TIME_BYTES: usize = 8;
+
+/// Signs the tokens with which clients come back to their reliable connections. As the service's own key it follows from an
+/// access key, so that tokens outlive a restart.
+#[derive(Clone)]
+pub(super) struct ReconnectionKey(hmac::Key);
+
+impl ReconnectionKey {
+    pub(super) fn derive(access_key: &hmac::Key) -> Self {
+        Self(hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(access_key, LABEL).as_ref()))
+    }
+
+    /// A token for one connection: when it ends, and the proof.
+    pub(super) fn sign(&self, conn: &ConnId, now_s: u64) -> String {
+        let ends = (now_s + LIFETIME_S).to_be_bytes();
+        let proof = hmac::sign(&self.0, &input(conn, ends));
+        URL_SAFE_NO_PAD.encode([&ends, proof.as_ref()].concat())
+    }
+
+    /// Whether the token is for this connection and still good.
+    pub(super) fn verify(&self, token: &str, conn: &ConnId, now_s: u64) -> bool {
+        let Ok(bytes) = URL_SAFE_NO_PAD.decode(token) else { return false };
+        let Some((ends, proof)) = bytes.split_first_chunk::<TIME_BYTES>() else { return false };
+        hmac::verify(&self.0, &input(conn, *ends), proof).is_ok() && now_s < u64::from_be_bytes(*ends)
+    }
+}
+
+fn input(conn: &ConnId, ends: [u8; TIME_BYTES]) -> Vec<u8> {
+    [&ends[..], conn.to_string().as_bytes()].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CONN: ConnId = ConnId { nonce: [7; 11], shard: 1, slot: 2, node: 1 };
+
+    #[test]
+    fn tokens_are_for_one_connection_and_a_week() {
+        let access_key = hmac::Key::new(hmac::HMAC_SHA256, b"key");
+        let key = ReconnectionKey::derive(&access_key);
+        let token = key.sign(&CONN, 1_000);
+        assert!(key.verify(&token, &CONN, 1_000) && key.verify(&token, &CONN, 999 + LIFETIME_S));
+        assert!(!key.verify(&token, &CONN, 1_000 + LIFETIME_S));
+        assert!(!key.verify(&token, &ConnId { slot: 3, ..CONN }, 1_000));
+        let other = ReconnectionKey::derive(&hmac::Key::new(hmac::HMAC_SHA256, b"other"));
+        assert!(!other.verify(&token, &CONN, 1_000));
+        for wrong in ["", "a", "AAAAAAAAAAA", &token[1..], &format!("{token}A")] {
+            assert!(!key.verify(wrong, &CONN, 1_000), "{wrong}");
+        }
+    }
+}
