@@ -5,7 +5,7 @@
 //! and against the model; at the end every client must have read exactly what the model expects, in order.
 //! `HUBLET_SIM_SEED=n` repeats one run, `HUBLET_SIM_RUNS=n` sets how many seeds are tried.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::io::IoSlice;
 use std::sync::Arc;
 
@@ -13,6 +13,11 @@ use hublet_wire::client::{Format, Payload, Subprotocol};
 use hublet_wire::odata::Filter;
 use hublet_wire::ws::{Decoder, Event, Role};
 
+mod check;
+mod observe;
+
+use self::check::check_shard;
+use self::observe::observed;
 use crate::conn::Phase;
 use crate::directory::Topic;
 use crate::{
@@ -744,90 +749,6 @@ fn passes(filter: Option<&Filter>, client: &Client) -> bool {
     filter
         .and_then(|filter| filter.text().split('\'').nth(1))
         .is_none_or(|group| client.groups.contains(group))
-}
-
-/// What a client reads, as the model writes it, and its sequence id; nothing for messages that the model leaves out.
-fn observed(json: bool, event: &Event<'_>) -> Option<(String, Option<u64>)> {
-    let text = text_of(json, event)?;
-    let number = match event {
-        Event::Text(message) if json => {
-            let value: serde_json::Value = serde_json::from_str(message).expect("valid JSON");
-            value["sequenceId"].as_u64()
-        }
-        _ => None,
-    };
-    Some((text, number))
-}
-
-fn text_of(json: bool, event: &Event<'_>) -> Option<String> {
-    match event {
-        Event::Text(text) if json => {
-            let value: BTreeMap<String, serde_json::Value> = serde_json::from_str(text).expect("valid JSON");
-            match value["type"].as_str() {
-                Some("message") => value["data"].as_str().map(str::to_owned),
-                Some("ack") => Some(format!("ack {} {}", value["ackId"], value["success"])),
-                Some("system") => None,
-                other => panic!("unexpected {other:?}"),
-            }
-        }
-        Event::Text(text) => Some((*text).to_owned()),
-        Event::Close { .. } => Some("closed".to_owned()),
-        Event::Ping(_) => None,
-        other => panic!("unexpected {other:?}"),
-    }
-}
-
-/// Whether the directory knows a shard for a topic exactly when the shard has members of it.
-fn directory_agrees(shard: &Shard, hub: &str, topic: Topic<'_>, has_members: bool) -> bool {
-    let known = shard.directory.lookup(hub, topic).contains(shard.index);
-    shard.directory.shards() == 1 || known == has_members
-}
-
-/// All indices of a shard agree with each other, with the queues and with the directory.
-fn check_shard(shard: &Shard) {
-    let mut queued = 0;
-    for (at, conn) in &shard.conns {
-        assert_eq!(conn.id.slot as usize, at);
-        queued += conn.queue.queued_bytes();
-        if conn.phase != Phase::Open {
-            assert!(conn.groups.is_empty(), "a closing connection is in no group");
-            continue;
-        }
-        let hub = shard.hubs.get(conn.hub).expect("hub of an open connection");
-        assert_eq!(hub.all.get(conn.position_all).map(|m| m.slot), Some(conn.id.slot));
-        if let Some(user) = &conn.user {
-            assert_eq!(hub.users[user].get(conn.position_user).map(|m| m.slot), Some(conn.id.slot));
-        }
-        for (back, membership) in conn.groups.iter().enumerate() {
-            let members = hub.groups.get(membership.group).expect("group of a member");
-            let member = members.get(membership.position).expect("position of a member");
-            assert_eq!((member.slot, member.back as usize), (conn.id.slot, back));
-        }
-    }
-    assert_eq!(queued, shard.queued_bytes, "bytes are accounted");
-    let open = shard.conns.iter().filter(|(_, conn)| conn.phase == Phase::Open).count();
-    assert_eq!(open, shard.hubs.iter().map(|(_, _, hub)| hub.all.len()).sum::<usize>());
-    for (_, name, hub) in shard.hubs.iter() {
-        assert!(!hub.all.is_empty(), "an empty hub is forgotten");
-        assert!(directory_agrees(shard, name, Topic::Hub, true));
-        let memberships: usize = shard
-            .conns
-            .iter()
-            .filter(|(_, c)| c.phase == Phase::Open && shard.hubs.name(c.hub) == Some(name))
-            .map(|(_, c)| c.groups.len())
-            .sum();
-        assert_eq!(memberships, hub.groups.iter().map(|(_, _, members)| members.len()).sum::<usize>());
-        for (_, group, members) in hub.groups.iter() {
-            assert!(!members.is_empty(), "an empty group is forgotten");
-            assert!(directory_agrees(shard, name, Topic::Group(group), true));
-        }
-        for (user, members) in &hub.users {
-            assert!(!members.is_empty() && directory_agrees(shard, name, Topic::User(user), true));
-        }
-        for group in GROUPS.iter().filter(|group| hub.groups.key(group).is_none()) {
-            assert!(directory_agrees(shard, name, Topic::Group(group), false));
-        }
-    }
 }
 
 #[test]
