@@ -1,5 +1,5 @@
-//! Installs what the tests need beyond Rust, Node.js, Python, a JDK and Maven: a browser from Debian's packages, and
-//! pinned packages of npm, PyPI and Maven's central repository into the working copy. What is there already is used again: each set of packages has a
+//! Installs what the tests need beyond Rust, Node.js, Python, a JDK and Maven: a browser and a NATS server from Debian's
+//! packages, and pinned packages of npm, PyPI and Maven's central repository into the working copy. What is there already is used again: each set of packages has a
 //! stamp with the text of the file that pins it.
 
 use std::ffi::OsStr;
@@ -19,6 +19,7 @@ const NPM_FOLDERS: &[&str] = &[
     "tests/dotnet",
     "tests/sdk",
     "tests/upstream",
+    "tests/upstream/amqp",
 ];
 
 /// Programs that must be there, and where they come from.
@@ -43,6 +44,7 @@ pub(crate) fn run_tools(root: &Path) -> Result<()> {
         }
     }
     chromium()?;
+    nats(root)?;
     for folder in NPM_FOLDERS {
         npm(root, folder)?;
     }
@@ -55,15 +57,32 @@ fn chromium() -> Result<()> {
     if exists("chromium") {
         return Ok(());
     }
-    let apt = || {
-        let mut command = Command::new("apt-get");
-        command.env("DEBIAN_FRONTEND", "noninteractive").stdout(Stdio::null());
-        command
-    };
     let hint =
         "install Chromium so that `chromium` is in the PATH; `cargo xtask tools` does it as root on Debian";
-    run(apt().args(["update", "-qq"])).context(hint)?;
-    run(apt().args(["install", "-y", "-qq", "--no-install-recommends", "chromium"])).context(hint)
+    run(apt_get().args(["update", "-qq"])).context(hint)?;
+    run(apt_get().args(["install", "-y", "-qq", "--no-install-recommends", "chromium"])).context(hint)
+}
+
+/// The program alone, out of its package: installed, it would run as a service from then on.
+fn nats(root: &Path) -> Result<()> {
+    let folder = root.join(".tools/nats");
+    if exists("nats-server") || folder.join("usr/sbin/nats-server").is_file() {
+        return Ok(());
+    }
+    empty(&folder)?;
+    let hint = "install NATS so that `nats-server` is in the PATH; `cargo xtask tools` does it on Debian";
+    if run(apt_get().args(["download", "-qq", "nats-server"]).current_dir(&folder)).is_err() {
+        run(apt_get().args(["update", "-qq"])).context(hint)?;
+        run(apt_get().args(["download", "-qq", "nats-server"]).current_dir(&folder)).context(hint)?;
+    }
+    let package = only_file(&folder, |name| name.ends_with(".deb"))?;
+    run(Command::new("dpkg-deb").arg("--extract").arg(&package).arg(&folder)).context(hint)
+}
+
+fn apt_get() -> Command {
+    let mut command = Command::new("apt-get");
+    command.env("DEBIAN_FRONTEND", "noninteractive").stdout(Stdio::null());
+    command
 }
 
 /// `npm ci` in a folder, without the packages' own scripts: none of ours needs any.
