@@ -14,6 +14,9 @@ use anyhow::{Context, Result, bail};
 /// The profile that binaries and tests are built in: one, so that dependencies are compiled once.
 const PROFILE: &str = "dev";
 
+/// All there is to test, in each step, so that nothing is compiled twice.
+const FEATURES: [&str; 2] = ["--features", "hublet/amqp"];
+
 struct Step {
     name: &'static str,
     what: &'static str,
@@ -83,16 +86,18 @@ fn fmt(root: &Path) -> Result<()> {
 }
 
 fn clippy(root: &Path) -> Result<()> {
-    let arguments = ["clippy", "--workspace", "--all-targets", "--profile", PROFILE, "--", "-D", "warnings"];
-    run(cargo(root).args(arguments))
+    let (lint, deny) = (["clippy", "--all-targets", "--profile", PROFILE], ["--", "-D", "warnings"]);
+    run(cargo(root).args(lint).arg("--workspace").args(FEATURES).args(deny))?;
+    // Without its features, as it is built by default.
+    run(cargo(root).args(lint).args(["--package", "hublet-upstream"]).args(deny))
 }
 
 fn build(root: &Path) -> Result<()> {
-    run(cargo(root).args(["build", "--workspace", "--profile", PROFILE]))
+    run(cargo(root).args(["build", "--workspace", "--profile", PROFILE]).args(FEATURES))
 }
 
 fn tests(root: &Path) -> Result<()> {
-    run(cargo(root).args(["test", "--workspace", "--profile", PROFILE]))
+    run(cargo(root).args(["test", "--workspace", "--profile", PROFILE]).args(FEATURES))
 }
 
 fn cargo(root: &Path) -> Command {
