@@ -7,6 +7,10 @@ use tracing_subscriber::filter::LevelFilter;
 
 use crate::failure::Failure;
 
+/// This library reports each of its attempts to connect; what matters of them is told by who uses it. A filter may still
+/// name it.
+const SILENCED: &str = "async_nats=off";
+
 /// Reads the filter of the log.
 pub(super) fn filter(text: &str) -> Result<EnvFilter, Failure> {
     let wrong = || {
@@ -20,7 +24,7 @@ pub(super) fn filter(text: &str) -> Result<EnvFilter, Failure> {
     if !text.split(',').map(str::trim).filter(|directive| !directive.is_empty()).all(is_known) {
         return Err(wrong());
     }
-    EnvFilter::builder().parse(text).map_err(|_| wrong())
+    EnvFilter::builder().parse(format!("{SILENCED},{text}")).map_err(|_| wrong())
 }
 
 /// Starts logging. Standard output stays free for what the service prints when it starts.
@@ -33,4 +37,22 @@ pub(super) fn start(filter: EnvFilter) {
         // It would report a log that cannot be written with `eprintln!`, which then panics: nobody could connect any more.
         .log_internal_errors(false)
         .init();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_library_speaks_only_when_asked() {
+        for (text, directives) in
+            [("info", ["async_nats=off", "info"]), ("async_nats=debug,warn", ["async_nats=debug", "warn"])]
+        {
+            let shown = filter(text).map_err(|_| text).unwrap().to_string();
+            let mut found: Vec<&str> = shown.split(',').collect();
+            found.sort_unstable();
+            assert_eq!(found, directives);
+        }
+        assert!(filter("inof").is_err());
+    }
 }
