@@ -110,8 +110,8 @@ impl Courier {
         }
     }
 
-    /// Takes an event other than `connect` on its way, and returns at once. To be called within the courier's runtime. The answer to a user event goes to
-    /// `on_verdict`, which may be called before this returns; nobody waits for the others.
+    /// Takes an event other than `connect` on its way, and returns at once. To be called within the courier's runtime. The
+    /// answer to a user event goes to `on_verdict`, which may be called before this returns; nobody waits for the others.
     ///
     /// Per connection: user events reach the handler one after another; so do notifications; `disconnected` comes after
     /// everything else.
@@ -120,7 +120,9 @@ impl Courier {
         let event = Arc::new(event);
         let destinations = shard.upstream.destinations(&event.client.hub);
         // Listeners come first, and share the event's number (event-handlers.md §8).
-        let is_heard = destinations.as_ref().is_some_and(|destinations| destinations.has_listener(&event));
+        let is_heard = destinations.as_ref().is_some_and(|destinations| {
+            shard.upstream.listeners().offer(&destinations.rules.listeners, &event)
+        });
         match (&event.kind, destinations) {
             (EventKind::User { .. }, destinations) => {
                 let verdict = shard.ask(destinations.as_deref(), event, is_heard, on_verdict);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hublet_hub::{ClientEvent, EventKind};
+use hublet_hub::EventKind;
 
 use crate::doctor::Journal;
 use crate::endpoint::Endpoint;
@@ -65,10 +65,5 @@ impl Destinations {
         let wanted = self.rules.handler_for(kind)?;
         let index = self.rules.handlers.iter().position(|handler| Arc::ptr_eq(handler, wanted))?;
         self.handlers.get(index)
-    }
-
-    /// Whether a listener wants an event, which then counts as handled (event-handlers.md §6.3).
-    pub(crate) fn has_listener(&self, event: &ClientEvent) -> bool {
-        self.rules.listeners_for(&event.kind).next().is_some()
     }
 }

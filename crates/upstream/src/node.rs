@@ -13,6 +13,7 @@ use crate::destinations::Destinations;
 use crate::durable;
 use crate::environment::{Environment, SigningKeys};
 use crate::guard::Guard;
+use crate::listener::{DRAIN_TIMEOUT, Listeners, TokenSource};
 use crate::outbox::Outbox;
 use crate::pace::Pace;
 use crate::request::RequestMaker;
@@ -31,7 +32,8 @@ pub struct Upstream {
     hubs: RwLock<Arc<HashMap<String, Arc<Destinations>>>>,
     /// About hubs without rules.
     complaints: Throttle,
-    tokens: Tokens,
+    tokens: Arc<Tokens>,
+    listeners: Listeners,
     jars: Jars,
     outbox: OnceLock<Outbox>,
     /// How many there have been.
@@ -56,8 +58,16 @@ impl Upstream {
     pub(crate) fn with_pace(environment: Environment, pace: Pace) -> io::Result<Arc<Self>> {
         let tls = connector::tls(environment.extra_roots.as_deref())?;
         let anywhere = Connector::new(None, tls.clone());
+        let tokens = Arc::new(Tokens::new(environment.identity.as_ref(), anywhere, &pace));
+        let source = Arc::clone(&tokens);
+        let source: TokenSource = Arc::new(move |resource: &str| {
+            let (tokens, resource) = (Arc::clone(&source), resource.to_owned());
+            Box::pin(async move { tokens.bare(&resource).await.map_err(|error| error.to_string()) })
+        });
+        let source = environment.identity.is_some().then_some(source);
         Ok(Arc::new(Self {
-            tokens: Tokens::new(environment.identity.as_ref(), anywhere, &pace),
+            tokens,
+            listeners: Listeners::new(tls.config(), source),
             jars: Jars::default(),
             outbox: OnceLock::new(),
             exchanges: AtomicU64::new(0),
@@ -73,6 +83,7 @@ impl Upstream {
     /// Replaces the rules of all hubs, by lower-cased name. Events that are under way may end under the old ones. What is
     /// known about the handlers of a hub is kept if its rules are the same object as before.
     pub fn set_rules(&self, rules: HashMap<String, Arc<HubRules>>) {
+        self.listeners.set_rules(&rules);
         let mut hubs = self.hubs.write().unwrap_or_else(PoisonError::into_inner);
         let entry = |(name, rules): (String, Arc<HubRules>)| {
             let known = hubs.get(&name).filter(|known| Arc::ptr_eq(&known.rules, &rules));
@@ -100,10 +111,12 @@ impl Upstream {
     /// What belongs to no shard, for as long as the service runs: listeners, the outbox, fresh tokens. For the control
     /// thread.
     pub async fn run(self: Arc<Self>) {
-        if let Some(outbox) = self.outbox.get() {
-            durable::run(Arc::clone(&self), outbox).await;
-        }
-        std::future::pending::<()>().await;
+        let outbox = async {
+            if let Some(outbox) = self.outbox.get() {
+                durable::run(Arc::clone(&self), outbox).await;
+            }
+        };
+        tokio::join!(self.listeners.run(), outbox);
     }
 
     /// Durable handlers get their notifications by way of this outbox from now on; without one they are like others. To be
@@ -113,19 +126,20 @@ impl Upstream {
         let _ = self.outbox.set(outbox);
     }
 
-    /// A bearer token for a resource, such as an event listener's, from `[identity]`.
-    ///
-    /// # Errors
-    /// A sentence that says why there is none, and what to change.
-    pub async fn token(&self, resource: &str) -> Result<String, String> {
-        self.tokens.bare(resource).await.map_err(|error| error.to_string())
-    }
-
-    /// Waits until what is kept to be delivered later is on the disk.
+    /// Waits until what is kept to be delivered later is on the disk, and listeners have what is for them, for at most 10 s.
+    /// [`Upstream::run`] must go on meanwhile.
     pub async fn drained(&self) {
         if let Some(outbox) = self.outbox() {
             outbox.flushed().await;
         }
+        let lost = self.listeners.drained(DRAIN_TIMEOUT).await;
+        if lost > 0 {
+            tracing::warn!(lost, "event listeners did not get all events before the stop");
+        }
+    }
+
+    pub(crate) fn listeners(&self) -> &Listeners {
+        &self.listeners
     }
 
     /// The outbox, if there is one.

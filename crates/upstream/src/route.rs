@@ -49,17 +49,5 @@ impl Handler {
     }
 }
 
-impl Listener {
-    fn wants(&self, kind: &EventKind) -> bool {
-        match kind {
-            // A listener cannot answer, and group events have no form for it.
-            EventKind::Connect(_) | EventKind::GroupJoined(_) | EventKind::GroupLeft(_) => false,
-            EventKind::Connected => self.system_events.connected,
-            EventKind::Disconnected { .. } => self.system_events.disconnected,
-            EventKind::User { name, .. } => self.user_events.matches(name),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests;

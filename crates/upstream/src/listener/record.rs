@@ -48,7 +48,7 @@ impl<'a> Record<'a> {
                 system(TYPE_GROUP_JOINED, "joined", cloudevents::group_body(group))
             }
             EventKind::GroupLeft(group) => system(TYPE_GROUP_LEFT, "left", cloudevents::group_body(group)),
-            EventKind::User { name, payload, metadata: pairs } => {
+            EventKind::User { name, payload, metadata: pairs, .. } => {
                 for (key, value) in pairs {
                     put(&mut metadata, key.to_ascii_lowercase(), value);
                 }
@@ -132,7 +132,7 @@ pub(super) mod tests {
     }
 
     pub(in crate::listener) fn user_event(name: &str, payload: Payload, metadata: Metadata) -> ClientEvent {
-        event(EventKind::User { name: name.into(), payload, metadata })
+        event(EventKind::User { name: name.into(), payload, metadata, invoked: false })
     }
 
     fn record(event: &ClientEvent) -> Record<'_> {

@@ -141,13 +141,14 @@ pub(crate) fn event(id: u64, kind: EventKind) -> ClientEvent {
 /// A user event with nothing special about it.
 pub(crate) fn text(id: u64, text: &str) -> ClientEvent {
     let payload = Payload::Text(text.to_owned().into());
-    event(id, EventKind::User { name: "message".into(), payload, metadata: Vec::new() })
+    event(id, EventKind::User { name: "message".into(), payload, metadata: Vec::new(), invoked: false })
 }
 
 /// One with everything in it.
 pub(crate) fn full(id: u64, payload: Payload) -> ClientEvent {
     let metadata = vec![("Trace-Id".to_owned(), "a, b%".to_owned())];
-    let mut event = event(id, EventKind::User { name: "order.created".into(), payload, metadata });
+    let mut event =
+        event(id, EventKind::User { name: "order.created".into(), payload, metadata, invoked: false });
     event.client.user = Some("用户".into());
     event.client.subprotocol = Some("json.webpubsub.azure.v1".into());
     event.client.state = Some("eyJrIjoxfQ==".into());
