@@ -9,6 +9,7 @@ use smallvec::SmallVec;
 
 use crate::Millis;
 use crate::acks::AckWindow;
+use crate::group_state::OwnStates;
 use crate::index::{GroupKey, HubKey};
 use crate::invocations::Invocations;
 use crate::permission::Permissions;
@@ -137,6 +138,8 @@ pub(crate) struct Extra {
     pub(crate) reliable: Option<Reliable>,
     pub(crate) streams: Streams,
     pub(crate) invocations: Invocations,
+    /// Its group states, if it has any or wants others'.
+    pub(crate) states: Option<OwnStates>,
 }
 
 /// A group of a connection and the connection's position in the group's member list.

@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use hashbrown::{DefaultHashBuilder, Equivalent, HashMap};
 
+use crate::group_state::GroupStates;
 use crate::target::Target;
 
 /// Most shards a node can have: a set of them is one word.
@@ -115,6 +116,8 @@ pub struct Directory {
     shards: usize,
     hasher: DefaultHashBuilder,
     stripes: Box<[Stripe]>,
+    /// Group states of clients on all shards.
+    pub(crate) states: GroupStates,
 }
 
 impl Directory {
@@ -125,6 +128,7 @@ impl Directory {
             shards,
             hasher: DefaultHashBuilder::default(),
             stripes: (0..stripes).map(|_| Stripe::default()).collect(),
+            states: GroupStates::default(),
         }
     }
 

@@ -15,6 +15,7 @@ mod conn;
 mod event;
 mod fanout;
 mod filter;
+mod group_state;
 mod index;
 mod invocations;
 mod keepalive;

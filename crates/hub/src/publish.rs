@@ -11,6 +11,7 @@ use hublet_wire::odata::Filter;
 use smallvec::SmallVec;
 
 use crate::Millis;
+use crate::group_state::StateNews;
 use crate::target::Target;
 
 /// A message and everything its delivery depends on. Shared by all shards that have receivers.
@@ -32,6 +33,8 @@ pub struct Publish {
     pub filter: Option<Arc<Filter>>,
     /// The message is a part of a stream.
     pub(crate) stream: Option<Box<StreamPart>>,
+    /// The message is no message of an application but group states; simple clients get none.
+    pub(crate) state: Option<Box<StateNews>>,
     /// From then on it need not be sent to a client that was away (client-protocols.md §9.4).
     pub expires: Option<Millis>,
     encoded: Encoded,
@@ -107,6 +110,7 @@ impl Publish {
             excluded: SmallVec::new(),
             filter: None,
             stream: None,
+            state: None,
             expires: None,
             encoded: Encoded::default(),
         }
@@ -121,10 +125,8 @@ impl Publish {
     pub(crate) fn frame(&self, variant: Variant) -> &Bytes {
         match variant {
             Variant::Simple => self.encoded.simple.get_or_init(|| raw::message_frame(&self.payload)),
-            Variant::Json => self.encoded.json.get_or_init(|| Format::Json.message_frame(&self.message())),
-            Variant::Protobuf => {
-                self.encoded.protobuf.get_or_init(|| Format::Protobuf.message_frame(&self.message()))
-            }
+            Variant::Json => self.encoded.json.get_or_init(|| self.message_frame(Format::Json)),
+            Variant::Protobuf => self.encoded.protobuf.get_or_init(|| self.message_frame(Format::Protobuf)),
         }
     }
 
@@ -134,7 +136,17 @@ impl Publish {
             Format::Json => &self.encoded.json_reliable,
             Format::Protobuf => &self.encoded.protobuf_reliable,
         };
-        encoded.get_or_init(|| format.shared_message(&self.message()))
+        encoded.get_or_init(|| match &self.state {
+            Some(news) => news.shared(format),
+            None => format.shared_message(&self.message()),
+        })
+    }
+
+    fn message_frame(&self, format: Format) -> Bytes {
+        match &self.state {
+            Some(news) => news.frame(format),
+            None => format.message_frame(&self.message()),
+        }
     }
 
     /// Whether both messages go to exactly the same connections.

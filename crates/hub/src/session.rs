@@ -145,14 +145,18 @@ impl Shard {
             ClientOp::StreamKeepalive { stream_id } => self.keep_stream(slot, &stream_id),
             ClientOp::StreamEnd { stream_id, error } => self.end_stream(slot, &stream_id, error),
             ClientOp::MalformedStream { stream_id } => self.break_stream(slot, &stream_id),
-            ClientOp::SetGroupState { ack_id, .. }
-            | ClientOp::MalformedGroupState { ack_id }
-            | ClientOp::SubscribeGroupState { ack_id, .. }
-            | ClientOp::UnsubscribeGroupState { ack_id, .. } => self.acknowledged(slot, ack_id, |_| {
-                Err(AckError::BadRequest(
-                    "Group state is a preview feature that this service does not offer.",
-                ))
+            ClientOp::SetGroupState { group, state, ack_id } => {
+                self.set_group_state(slot, &group, state, ack_id);
+            }
+            ClientOp::MalformedGroupState { ack_id } => self.acknowledged(slot, ack_id, |_| {
+                Err(AckError::BadRequest("A group state is an object of strings with at most 8192 bytes."))
             }),
+            ClientOp::SubscribeGroupState { group, ack_id } => {
+                self.subscribe_group_state(slot, &group, ack_id);
+            }
+            ClientOp::UnsubscribeGroupState { group, ack_id } => {
+                self.unsubscribe_group_state(slot, &group, ack_id);
+            }
         }
     }
 

@@ -87,6 +87,8 @@ pub struct Shard {
     pub(crate) stream_acks: Vec<Slot>,
     /// When this turn began.
     pub(crate) now: Millis,
+    /// Milliseconds since 1970 at time 0.
+    pub(crate) epoch_ms: u64,
     pub(crate) policies: Arc<HubPolicies>,
     /// Name of the events of simple clients.
     pub(crate) message_event: Arc<str>,
@@ -117,6 +119,7 @@ impl Shard {
             streaming: BTreeSet::new(),
             stream_acks: Vec::new(),
             now: 0,
+            epoch_ms: 0,
             policies: Arc::default(),
             message_event: Arc::from("message"),
             #[cfg(test)]
@@ -124,6 +127,11 @@ impl Shard {
             ticks: 0,
             scratch: Scratch::default(),
         }
+    }
+
+    /// Tells what the clock on the wall showed at time 0, in milliseconds since 1970.
+    pub fn set_epoch(&mut self, epoch_ms: u64) {
+        self.epoch_ms = epoch_ms;
     }
 
     /// A turn of the driver begins. What has no time as an argument takes this one.
@@ -321,6 +329,7 @@ impl Shard {
             self.drop_group(hub_key, group);
         }
         if let Some(name) = name {
+            self.drop_state(slot, &name);
             self.tell_presence(slot, &name, EventKind::GroupLeft);
         }
     }
@@ -347,6 +356,7 @@ impl Shard {
         self.cancel_invocations(slot);
         self.leave_all(slot);
         self.cancel_streams(slot);
+        self.drop_states(slot);
         self.tell_disconnected(slot, reason);
         let Some(conn) = self.conns.get_mut(slot as usize) else { return };
         let (hub_key, user) = (conn.hub, conn.user.take());

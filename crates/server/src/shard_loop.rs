@@ -1,7 +1,7 @@
 //! The driver of one shard: sockets and mailbox in, hub, sockets out, in bounded turns on one thread.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hublet_hub::{Accept, AfterFlush, ClientEvent, Command, Effect, EventKind, Millis, Shard, Slot, Verdict};
 use hublet_upstream::Courier;
@@ -46,12 +46,14 @@ pub(crate) struct ShardLoop {
 
 impl ShardLoop {
     pub(crate) fn new(
-        shard: Shard,
+        mut shard: Shard,
         mailbox: Arc<Mailbox>,
         node: Node,
         courier: Courier,
         config: &Config,
     ) -> Self {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        shard.set_epoch(u64::try_from(since.as_millis()).unwrap_or_default());
         Self {
             shard,
             sockets: Vec::new(),

@@ -1,0 +1,259 @@
+//! Group state, a preview feature: a small map that each client may set in a group, and that others subscribe to
+//! (client-protocols.md §3.8).
+//!
+//! States and subscriptions are kept once for all shards. Every change goes to each subscriber as a message of its own.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use hublet_wire::client::{
+    AckError, Format, GroupAction, GroupState, GroupStateItem, GroupStateKind, Payload, SharedMessage,
+};
+use hublet_wire::id::ConnId;
+
+use crate::conn::Slot;
+use crate::publish::Publish;
+use crate::shard::Shard;
+use crate::target::Target;
+
+/// The states and subscriptions of all groups that have any, by hub and group.
+#[derive(Debug, Default)]
+pub(crate) struct GroupStates(Mutex<Groups>);
+
+/// Hub and group.
+type Key = (Arc<str>, Arc<str>);
+type Groups = HashMap<Key, GroupEntry>;
+
+#[derive(Debug, Default)]
+struct GroupEntry {
+    states: BTreeMap<ConnId, Item>,
+    subscribers: BTreeSet<ConnId>,
+    /// Time of the last change, so that no two changes have the same one.
+    updated_at_ms: u64,
+}
+
+#[derive(Debug, Clone)]
+struct Item {
+    user: Option<Arc<str>>,
+    /// `None` in the news that it was cleared.
+    state: Option<Arc<GroupState>>,
+    updated_at_ms: u64,
+}
+
+/// States on their way to one subscriber.
+#[derive(Debug)]
+pub(crate) struct StateNews {
+    kind: GroupStateKind,
+    group: Arc<str>,
+    items: Vec<(ConnId, Item)>,
+}
+
+/// The groups in which a connection has a state, and those whose states it wants.
+#[derive(Debug, Default)]
+pub(crate) struct OwnStates {
+    set: BTreeSet<Arc<str>>,
+    subscribed: BTreeSet<Arc<str>>,
+}
+
+impl StateNews {
+    pub(crate) fn frame(&self, format: Format) -> bytes::Bytes {
+        format.group_state_frame(self.kind, &self.group, &self.items())
+    }
+
+    pub(crate) fn shared(&self, format: Format) -> SharedMessage {
+        format.shared_group_state(self.kind, &self.group, &self.items())
+    }
+
+    fn items(&self) -> Vec<GroupStateItem<'_>> {
+        self.items
+            .iter()
+            .map(|(conn, item)| GroupStateItem {
+                connection_id: *conn,
+                user_id: item.user.as_deref(),
+                state: item.state.as_deref(),
+                updated_at_ms: item.updated_at_ms,
+            })
+            .collect()
+    }
+}
+
+impl GroupStates {
+    fn lock(&self) -> MutexGuard<'_, Groups> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sets or clears a state. Returns who is to be told, and what; nothing when there was nothing to clear.
+    fn set(
+        &self,
+        key: Key,
+        conn: ConnId,
+        user: Option<Arc<str>>,
+        state: Option<Arc<GroupState>>,
+        now_ms: u64,
+    ) -> Option<(Vec<ConnId>, Item)> {
+        let mut groups = self.lock();
+        let entry = groups.entry(key.clone()).or_default();
+        let known = match &state {
+            Some(_) => true,
+            None => entry.states.contains_key(&conn),
+        };
+        let item = known.then(|| {
+            entry.updated_at_ms = now_ms.max(entry.updated_at_ms + 1);
+            Item { user, state, updated_at_ms: entry.updated_at_ms }
+        });
+        match &item {
+            Some(item) if item.state.is_some() => {
+                entry.states.insert(conn, item.clone());
+            }
+            _ => {
+                entry.states.remove(&conn);
+            }
+        }
+        let subscribers = entry.subscribers.iter().copied().collect();
+        forget_if_empty(&mut groups, &key);
+        item.map(|item| (subscribers, item))
+    }
+
+    fn subscribe(&self, key: Key, conn: ConnId) -> Vec<(ConnId, Item)> {
+        let mut groups = self.lock();
+        let entry = groups.entry(key).or_default();
+        entry.subscribers.insert(conn);
+        entry.states.iter().map(|(conn, item)| (*conn, item.clone())).collect()
+    }
+
+    fn unsubscribe(&self, key: &Key, conn: ConnId) {
+        let mut groups = self.lock();
+        if let Some(entry) = groups.get_mut(key) {
+            entry.subscribers.remove(&conn);
+        }
+        forget_if_empty(&mut groups, key);
+    }
+}
+
+fn forget_if_empty(groups: &mut Groups, key: &Key) {
+    if groups.get(key).is_some_and(|entry| entry.states.is_empty() && entry.subscribers.is_empty()) {
+        groups.remove(key);
+    }
+}
+
+impl Shard {
+    pub(crate) fn set_group_state(
+        &mut self,
+        slot: Slot,
+        group: &str,
+        state: Option<GroupState>,
+        ack_id: Option<u64>,
+    ) {
+        let mut changed = false;
+        self.acknowledged(slot, ack_id, |shard| {
+            if !shard.is_member(slot, group) {
+                shard.check(slot, GroupAction::Join, group)?;
+            }
+            let max = shard.limits.groups_per_connection_max;
+            let Some(conn) = shard.conns.get_mut(slot as usize) else { return Ok(()) };
+            let own = conn.extra.get_or_insert_default().states.get_or_insert_default();
+            match &state {
+                Some(_) if own.set.len() >= max && !own.set.contains(group) => {
+                    return Err(AckError::BadRequest(
+                        "The connection has a state in too many groups: clear one first.",
+                    ));
+                }
+                Some(_) => own.set.insert(Arc::from(group)),
+                None => own.set.remove(group),
+            };
+            changed = true;
+            Ok(())
+        });
+        if changed {
+            self.change_state(slot, &Arc::from(group), state);
+        }
+    }
+
+    pub(crate) fn subscribe_group_state(&mut self, slot: Slot, group: &str, ack_id: Option<u64>) {
+        let mut subscribed = false;
+        self.acknowledged(slot, ack_id, |shard| {
+            shard.check(slot, GroupAction::Join, group)?;
+            let max = shard.limits.groups_per_connection_max;
+            let Some(conn) = shard.conns.get_mut(slot as usize) else { return Ok(()) };
+            let own = conn.extra.get_or_insert_default().states.get_or_insert_default();
+            if own.subscribed.len() >= max && !own.subscribed.contains(group) {
+                return Err(AckError::BadRequest(
+                    "The connection has too many subscriptions: end one first.",
+                ));
+            }
+            own.subscribed.insert(Arc::from(group));
+            subscribed = true;
+            Ok(())
+        });
+        let Some((hub, conn)) = self.hub_and_id(slot).filter(|_| subscribed) else { return };
+        let group: Arc<str> = Arc::from(group);
+        let items = self.directory.states.subscribe((Arc::clone(&hub), Arc::clone(&group)), conn);
+        self.tell_state(hub, conn, StateNews { kind: GroupStateKind::Snapshot, group, items });
+    }
+
+    pub(crate) fn unsubscribe_group_state(&mut self, slot: Slot, group: &str, ack_id: Option<u64>) {
+        self.acknowledged(slot, ack_id, |_| Ok(()));
+        let Some((hub, conn)) = self.hub_and_id(slot) else { return };
+        let states = self.conns.get_mut(slot as usize).and_then(|conn| conn.extra.as_mut()?.states.as_mut());
+        if states.is_some_and(|states| states.subscribed.remove(group)) {
+            self.directory.states.unsubscribe(&(hub, Arc::from(group)), conn);
+        }
+    }
+
+    /// A connection left a group: its state there goes.
+    pub(crate) fn drop_state(&mut self, slot: Slot, group: &Arc<str>) {
+        let states = self.conns.get_mut(slot as usize).and_then(|conn| conn.extra.as_mut()?.states.as_mut());
+        if states.is_some_and(|states| states.set.remove(group)) {
+            self.change_state(slot, group, None);
+        }
+    }
+
+    /// A connection ends: nothing of it stays.
+    pub(crate) fn drop_states(&mut self, slot: Slot) {
+        let states = self.conns.get_mut(slot as usize).and_then(|conn| conn.extra.as_mut()?.states.take());
+        let (Some(states), Some((hub, conn))) = (states, self.hub_and_id(slot)) else { return };
+        for group in states.subscribed {
+            self.directory.states.unsubscribe(&(Arc::clone(&hub), group), conn);
+        }
+        for group in states.set {
+            self.change_state(slot, &group, None);
+        }
+    }
+
+    fn change_state(&mut self, slot: Slot, group: &Arc<str>, state: Option<GroupState>) {
+        let Some((hub, conn)) = self.hub_and_id(slot) else { return };
+        let user = self.conns.get(slot as usize).and_then(|conn| conn.user.clone());
+        let key = (Arc::clone(&hub), Arc::clone(group));
+        let now_ms = self.epoch_ms + self.now;
+        let Some((subscribers, item)) =
+            self.directory.states.set(key, conn, user, state.map(Arc::new), now_ms)
+        else {
+            return;
+        };
+        for subscriber in subscribers {
+            let items = vec![(conn, item.clone())];
+            let news = StateNews { kind: GroupStateKind::Update, group: Arc::clone(group), items };
+            self.tell_state(Arc::clone(&hub), subscriber, news);
+        }
+    }
+
+    fn tell_state(&mut self, hub: Arc<str>, subscriber: ConnId, news: StateNews) {
+        let mut message =
+            Publish::new(hub, Target::Connection(subscriber), Payload::Text(bytes::Bytes::new()));
+        message.state = Some(Box::new(news));
+        self.publish(message);
+    }
+
+    fn hub_and_id(&self, slot: Slot) -> Option<(Arc<str>, ConnId)> {
+        let conn = self.conns.get(slot as usize)?;
+        Some((Arc::clone(self.hubs.name(conn.hub)?), conn.id))
+    }
+
+    fn is_member(&self, slot: Slot, group: &str) -> bool {
+        let conn = self.conns.get(slot as usize);
+        conn.is_some_and(|conn| {
+            let key = self.hubs.get(conn.hub).and_then(|hub| hub.groups.key(group));
+            key.is_some_and(|key| conn.is_member(key))
+        })
+    }
+}
