@@ -32,7 +32,9 @@ pub(crate) enum Fault {
     #[error("the connection broke or what came is no HTTP: {0}")]
     Broken(Arc<str>),
     /// The answer's head has too many bytes or headers.
-    #[error("the answer's head is longer than {HEAD_BYTES_MAX} bytes or has too many headers")]
+    #[error(
+        "the answer's head is longer than {HEAD_BYTES_MAX} bytes or has too many headers or interim answers"
+    )]
     HeadTooLarge,
     /// The answer's body has too many bytes.
     #[error("the answer's body is longer than {ANSWER_BYTES_MAX} bytes")]

@@ -1,6 +1,8 @@
 //! Requests to event handlers: pooled connections, HTTP/1.1 and HTTP/2, no redirects, and limits on what comes back
 //! (event-handlers.md §4.6, §7.3).
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -9,6 +11,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Incoming};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tokio::sync::Notify;
 
 use crate::connector::Connector;
 use crate::fault::Fault;
@@ -19,6 +22,8 @@ pub(crate) const ANSWER_BYTES_MAX: usize = 16 << 20;
 pub(crate) const HEAD_BYTES_MAX: usize = 64 << 10;
 /// Most headers of an answer over HTTP/1.1.
 const HEADERS_MAX: usize = 256;
+/// Most interim answers (1xx) before an answer.
+const INTERIM_ANSWERS_MAX: usize = 16;
 /// How much is read of a body that nobody needs, so that its connection can be used again.
 const DRAINED_BYTES_MAX: usize = 64 << 10;
 /// How long that may take.
@@ -63,8 +68,20 @@ impl Transport {
     ///
     /// # Errors
     /// There is no answer.
-    pub(crate) async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, Fault> {
-        let answer = self.client.request(request).await.map_err(|error| Fault::of(&error))?;
+    pub(crate) async fn send(&self, mut request: Request<Full<Bytes>>) -> Result<Response<Incoming>, Fault> {
+        // The client reads on for as long as interim answers come, and its thread does nothing else meanwhile.
+        let (interims, too_many) = (AtomicUsize::new(0), Arc::new(Notify::new()));
+        let tell = Arc::clone(&too_many);
+        hyper::ext::on_informational(&mut request, move |_| {
+            if interims.fetch_add(1, Ordering::Relaxed) == INTERIM_ANSWERS_MAX {
+                tell.notify_one();
+            }
+        });
+        let answer = tokio::select! {
+            biased;
+            () = too_many.notified() => return Err(Fault::HeadTooLarge),
+            answer = self.client.request(request) => answer.map_err(|error| Fault::of(&error))?,
+        };
         // The client's own limits are for what it reads at a time, so that more can come through.
         let line = |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len();
         if answer.headers().iter().map(line).sum::<usize>() > HEAD_BYTES_MAX {

@@ -111,7 +111,7 @@ pub(crate) fn fault_sentence(fault: &Fault, site: &Site<'_>) -> String {
             shown(what)
         ),
         Fault::HeadTooLarge => format!(
-            "The head of the answer of {host} is longer than {HEAD_BYTES_MAX} bytes or has too many headers. Send fewer."
+            "The head of the answer of {host} is longer than {HEAD_BYTES_MAX} bytes, or has too many headers or interim answers (1xx). Send fewer."
         ),
         Fault::BodyTooLarge => {
             format!("The body of the answer of {host} is longer than {ANSWER_BYTES_MAX} bytes. Send less.")

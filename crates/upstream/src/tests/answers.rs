@@ -7,7 +7,7 @@ use hublet_wire::client::Payload;
 use hublet_wire::cloudevents::answer::ConnectAnswer;
 
 use super::rig::{ask, connect, courier, development, event, handled, handler, rules, user};
-use super::stub::{Stub, answer, ok, soon};
+use super::stub::{Act, Stub, answer, ok, soon};
 use crate::courier::Admission;
 use crate::rules::HandlerTarget;
 
@@ -78,6 +78,19 @@ async fn replies() {
         let stub = Stub::start(move |_, _| answer(status, headers, body)).await;
         let courier = courier(development(), vec![handler(&stub.url("/"))]);
         assert_eq!(soon(ask(&courier, user(1, 2, "x"))).await, Ok(expected), "{headers}");
+    }
+}
+
+#[tokio::test]
+async fn interim_answers_come_to_an_end() {
+    const INTERIM: &str = "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n";
+    let few = vec![Act::Send(INTERIM.repeat(3).into_bytes()), ok().remove(0)];
+    let endless = vec![Act::Endless(INTERIM.as_bytes().to_vec())];
+    for (acts, expected) in [(few, handled()), (endless, Verdict::Failed)] {
+        let stub = Stub::start(move |_, _| acts.clone()).await;
+        let courier = courier(development(), vec![handler(&stub.url("/"))]);
+        assert_eq!(soon(ask(&courier, user(1, 2, "x"))).await, Ok(expected));
+        assert_eq!(stub.seen().len(), 1);
     }
 }
 
