@@ -52,7 +52,7 @@ fn a_script_talks_to_the_service() {
         let (connected, rest) = ended.out.split_once('\n').expect("lines");
         assert!(connected.starts_with("connected  ") && connected.ends_with("  as me"), "{connected}");
         let mut lines: Vec<&str> = rest.lines().collect();
-        // Nothing handles events yet.
+        // The hub has no event handler.
         let refused =
             lines.iter().position(|line| line.starts_with("refused    event e")).expect("a refusal");
         lines.remove(refused);
