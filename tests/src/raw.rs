@@ -28,6 +28,11 @@ pub enum Message {
     Ended,
 }
 
+/// Bytes as people read them.
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// A client on one socket.
 pub struct RawClient {
     socket: TcpStream,
@@ -148,6 +153,11 @@ impl RawClient {
         self.send(Opcode::Text, text.as_bytes());
     }
 
+    /// Sends one binary message.
+    pub fn send_binary(&mut self, bytes: &[u8]) {
+        self.send(Opcode::Binary, bytes);
+    }
+
     /// Sends a close frame.
     pub fn send_close(&mut self, code: CloseCode, reason: &str) {
         let mut payload = code.0.to_be_bytes().to_vec();
@@ -161,6 +171,14 @@ impl RawClient {
     /// When nothing comes within [`PATIENCE`].
     #[expect(clippy::should_implement_trait, reason = "it never ends with None")]
     pub fn next(&mut self) -> Message {
+        self.next_in_time().unwrap_or_else(|| panic!("nothing came"))
+    }
+
+    /// The next message or control frame, if one comes within the read timeout of the socket.
+    ///
+    /// # Panics
+    /// When the socket fails.
+    pub fn next_in_time(&mut self) -> Option<Message> {
         loop {
             let mut input = &mut self.pending[..];
             let event = self.decoder.next(&mut input).expect("the server writes valid frames").map(owned);
@@ -169,14 +187,22 @@ impl RawClient {
             self.pending.drain(..used);
             match event {
                 Some(Message::Ping(payload)) if self.answers_pings => self.send(Opcode::Pong, &payload),
-                Some(message) => return message,
+                Some(message) => return Some(message),
                 None => {
                     let mut buffer = vec![0; 64 << 10];
                     match receive(&mut self.socket, &mut buffer) {
-                        Ok(0) => return Message::Ended,
+                        Ok(0) => return Some(Message::Ended),
                         Ok(count) => self.pending.extend_from_slice(&buffer[..count]),
                         Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {
-                            return Message::Ended;
+                            return Some(Message::Ended);
+                        }
+                        Err(error)
+                            if matches!(
+                                error.kind(),
+                                io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
+                            ) =>
+                        {
+                            return None;
                         }
                         Err(error) => panic!("nothing came: {error}"),
                     }
@@ -221,6 +247,19 @@ impl RawClient {
             Message::Text(text) => text,
             other => panic!("expected text, got {other:?}"),
         }
+    }
+
+    /// The next message, which must be binary.
+    pub fn next_binary(&mut self) -> Vec<u8> {
+        match self.next() {
+            Message::Binary(bytes) => bytes,
+            other => panic!("expected bytes, got {other:?}"),
+        }
+    }
+
+    /// Expects exactly these bytes next.
+    pub fn expect_binary(&mut self, expected: &[u8]) {
+        assert_eq!(hex(&self.next_binary()), hex(expected));
     }
 
     /// Expects exactly this text next.
