@@ -24,8 +24,12 @@ async fn round_trip(service: &ConnectionString, tls: &Tls) -> Result<(), Error> 
     // Longer than one TLS record.
     let text = "x".repeat(100_000);
     rest.send(Target::Group("room"), Data::Text(text.clone())).await?;
-    let expected = Message::Group { group: "room".to_owned(), from_user_id: None, data: Data::Text(text) };
-    assert_eq!(client.next().await?, Some(expected));
+    match client.next().await? {
+        Some(Message::Group(message)) => {
+            assert_eq!((message.group.as_str(), message.data), ("room", Data::Text(text)));
+        }
+        other => assert!(matches!(other, Some(Message::Group(_))), "{other:?}"),
+    }
     assert!(rest.exists(Target::Connection(client.connection_id())).await?);
     client.close().await
 }

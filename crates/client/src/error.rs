@@ -79,12 +79,29 @@ pub enum Error {
         /// The reason, possibly empty.
         reason: String,
     },
-    /// A message is not one of `json.webpubsub.azure.v1`.
+    /// A message is not one of the subprotocol.
     #[error("The service sent a message that cannot be read: {0}.")]
     Message(&'static str),
     /// The service refused a request of a PubSub client.
     #[error(transparent)]
     Ack(#[from] AckError),
+    /// The app server, or the service for it, answered an invocation with an error.
+    #[error("The invocation failed: {0}")]
+    Invocation(AckError),
+    /// The service closed a stream before its publisher did.
+    #[error("The service closed the stream: {0}")]
+    Stream(AckError),
+    /// The connection was lost, and with it the answer: the request may or may not have been carried out.
+    #[error(
+        "The connection was lost before the service answered, so the request may have been carried out or not."
+    )]
+    Disconnected,
+    /// The client was stopped, or gave up.
+    #[error("The client has stopped.")]
+    Stopped,
+    /// The program's own source of client access URLs failed.
+    #[error("There is no client access URL: {0}.")]
+    Credential(Box<dyn std::error::Error + Send + Sync>),
     /// The service refused a REST request.
     #[error("The service refused the request: {status}{}", sentence(.message))]
     Rest {

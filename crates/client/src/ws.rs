@@ -240,7 +240,22 @@ impl Connection {
         ws::encode_masked(opcode, payload, self.keys.next(), &mut self.output);
     }
 
-    async fn flush(&mut self) -> Result<(), Error> {
+    /// As [`send_text`](Self::send_text), but written with the next read or write.
+    pub(crate) fn queue_text(&mut self, text: &str) {
+        self.queue(Opcode::Text, text.as_bytes());
+    }
+
+    /// As [`send_binary`](Self::send_binary), but written with the next read or write.
+    pub(crate) fn queue_binary(&mut self, bytes: &[u8]) {
+        self.queue(Opcode::Binary, bytes);
+    }
+
+    /// Bytes that are not written yet.
+    pub(crate) fn unsent(&self) -> usize {
+        self.output.len() - self.unsent_from
+    }
+
+    pub(crate) async fn flush(&mut self) -> Result<(), Error> {
         Ok(poll_fn(|cx| self.poll_send(cx)).await?)
     }
 

@@ -1,11 +1,9 @@
 //! Requests of a PubSub client.
 
-use serde::Serialize;
-use serde_json::value::RawValue;
+use super::data::Data;
+use super::message::Metadata;
 
-use super::message::Data;
-
-/// What a client asks for (client-protocols.md §3.2).
+/// What a client asks for (client-protocols.md §3.2, §6).
 #[derive(Debug, Clone, Copy)]
 pub enum Request<'a> {
     /// Get what is published to a group from now on.
@@ -24,8 +22,8 @@ pub enum Request<'a> {
         group: &'a str,
         /// The message.
         data: &'a Data,
-        /// Leave this client out, even if it is a member.
-        no_echo: bool,
+        /// What else there is to say.
+        options: &'a SendOptions,
     },
     /// Send an event to the app server.
     Event {
@@ -33,86 +31,82 @@ pub enum Request<'a> {
         event: &'a str,
         /// Its data.
         data: &'a Data,
+        /// Metadata for the app server.
+        metadata: &'a Metadata,
     },
     /// Ask whether the service is there.
     Ping,
+    /// All messages up to a number have arrived; only of reliable connections.
+    SequenceAck {
+        /// The number.
+        sequence_id: u64,
+    },
+    /// Send an event to the app server, whose answer is the answer to this request.
+    Invoke {
+        /// The client's name for the answer.
+        invocation_id: &'a str,
+        /// The name of the event.
+        event: &'a str,
+        /// Its data, if it has any.
+        data: Option<&'a Data>,
+        /// Metadata for the app server.
+        metadata: &'a Metadata,
+    },
+    /// The answer to an invocation is no longer wanted.
+    CancelInvocation {
+        /// The invocation.
+        invocation_id: &'a str,
+    },
+    /// Begin a stream to a group.
+    StreamStart {
+        /// The group.
+        group: &'a str,
+        /// The client's name for the stream.
+        stream_id: &'a str,
+        /// Leave this client out, even if it is a member.
+        no_echo: bool,
+        /// How long the stream may be idle; `None`: as the service says.
+        idle_timeout_ms: Option<u32>,
+    },
+    /// The next part of a stream.
+    StreamData {
+        /// The stream.
+        stream_id: &'a str,
+        /// The number of the part, from 1.
+        sequence_id: u64,
+        /// The part.
+        data: &'a Data,
+    },
+    /// The stream is alive although nothing is sent.
+    StreamKeepalive {
+        /// The stream.
+        stream_id: &'a str,
+    },
+    /// The end of a stream.
+    StreamEnd {
+        /// The stream.
+        stream_id: &'a str,
+        /// Why, if the application calls it an error.
+        error: Option<&'a StreamFailure>,
+    },
 }
 
-/// A request on the wire; what is absent is left out.
-#[derive(Default, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Wire<'a> {
-    r#type: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    group: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    event: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ack_id: Option<u64>,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    no_echo: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    data_type: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    data: Option<Box<RawValue>>,
+/// How a message is published to a group.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SendOptions {
+    /// Leave this client out, even if it is a member.
+    pub no_echo: bool,
+    /// Metadata for the receivers; names and values are ASCII.
+    pub metadata: Metadata,
+    /// Seconds that the message may wait for a receiver, 0 to 300.
+    pub ttl_seconds: Option<u16>,
 }
 
-impl Request<'_> {
-    /// The message. A ping has no ack id: it has an answer of its own.
-    pub fn to_json(&self, ack_id: Option<u64>) -> String {
-        let wire = match *self {
-            Self::JoinGroup { group } => {
-                Wire { r#type: "joinGroup", group: Some(group), ack_id, ..Wire::default() }
-            }
-            Self::LeaveGroup { group } => {
-                Wire { r#type: "leaveGroup", group: Some(group), ack_id, ..Wire::default() }
-            }
-            Self::SendToGroup { group, data, no_echo } => {
-                let wire =
-                    Wire { r#type: "sendToGroup", group: Some(group), ack_id, no_echo, ..Wire::default() };
-                Wire { data_type: Some(data.type_name()), data: data.to_raw(), ..wire }
-            }
-            Self::Event { event, data } => {
-                let wire = Wire { r#type: "event", event: Some(event), ack_id, ..Wire::default() };
-                Wire { data_type: Some(data.type_name()), data: data.to_raw(), ..wire }
-            }
-            Self::Ping => Wire { r#type: "ping", ..Wire::default() },
-        };
-        // Strings, numbers and checked JSON always serialise.
-        serde_json::to_string(&wire).unwrap_or_default()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn requests_on_the_wire() {
-        let text = Data::Text("a \"b\" ü".to_owned());
-        let json = Data::json("[1.50, 1e400]").unwrap();
-        let binary = Data::Binary(vec![1, 2, 3]);
-        for (request, ack_id, expected) in [
-            (Request::JoinGroup { group: "r" }, Some(1), r#"{"type":"joinGroup","group":"r","ackId":1}"#),
-            (Request::LeaveGroup { group: "r" }, None, r#"{"type":"leaveGroup","group":"r"}"#),
-            (
-                Request::SendToGroup { group: "r", data: &text, no_echo: true },
-                Some(u64::MAX),
-                r#"{"type":"sendToGroup","group":"r","ackId":18446744073709551615,"noEcho":true,"dataType":"text","data":"a \"b\" ü"}"#,
-            ),
-            (
-                Request::SendToGroup { group: "r", data: &binary, no_echo: false },
-                None,
-                r#"{"type":"sendToGroup","group":"r","dataType":"binary","data":"AQID"}"#,
-            ),
-            (
-                Request::Event { event: "e", data: &json },
-                Some(0),
-                r#"{"type":"event","event":"e","ackId":0,"dataType":"json","data":[1.50, 1e400]}"#,
-            ),
-            (Request::Ping, Some(1), r#"{"type":"ping"}"#),
-        ] {
-            assert_eq!(request.to_json(ack_id), expected);
-        }
-    }
+/// What a publisher says of a stream that it ends with an error.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StreamFailure {
+    /// A sentence for people.
+    pub message: Option<String>,
+    /// A code of the application.
+    pub user_error_code: Option<String>,
 }

@@ -2,7 +2,7 @@
 //! `azure.webpubsub` (client-protocols.md §4).
 //!
 //! The schema is small and does not change its numbers, and requests are read where they lie, so the wire format is
-//! read and written here without generated code.
+//! read and written here without generated code. Clients read and write their side with the same [`fields`] and [`Out`].
 
 mod control;
 mod decode;
@@ -17,4 +17,5 @@ pub(super) use control::{
 };
 pub use decode::decode;
 pub(super) use encode::{message_frame, shared_message};
-pub(super) use read::fields;
+pub use read::{Fields, Value, fields};
+pub use write::{Out, count};

@@ -2,15 +2,19 @@
 
 /// What a field holds. Fields of a fixed size have no meaning in this schema and are only skipped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::client) enum Value<'a> {
+pub enum Value<'a> {
+    /// A varint.
     Number(u64),
+    /// Four or eight bytes.
     Fixed,
+    /// Text, bytes, or a message.
     Bytes(&'a [u8]),
 }
 
 /// A known field with another wire type than the schema's is an error, so each of these is `None` then.
 impl<'a> Value<'a> {
-    pub(in crate::client) fn bytes(self) -> Option<&'a [u8]> {
+    /// The bytes of text, bytes or a message.
+    pub fn bytes(self) -> Option<&'a [u8]> {
         match self {
             Self::Bytes(bytes) => Some(bytes),
             Self::Number(_) | Self::Fixed => None,
@@ -18,11 +22,12 @@ impl<'a> Value<'a> {
     }
 
     /// UTF-8.
-    pub(in crate::client) fn text(self) -> Option<&'a str> {
+    pub fn text(self) -> Option<&'a str> {
         simdutf8::basic::from_utf8(self.bytes()?).ok()
     }
 
-    pub(super) fn number(self) -> Option<u64> {
+    /// A number, an enumeration or a boolean.
+    pub fn number(self) -> Option<u64> {
         match self {
             Self::Number(number) => Some(number),
             Self::Bytes(_) | Self::Fixed => None,
@@ -32,11 +37,13 @@ impl<'a> Value<'a> {
 
 /// The numbers and values of a message's fields in their order, unknown ones included. `None` once, as the last item,
 /// stands for bytes that are no field: cut, numbered 0, a group, or with a number of more than 64 bits.
-pub(in crate::client) fn fields(message: &[u8]) -> Fields<'_> {
+pub fn fields(message: &[u8]) -> Fields<'_> {
     Fields { rest: message }
 }
 
-pub(in crate::client) struct Fields<'a> {
+/// The fields of a message, see [`fields`].
+#[derive(Debug, Clone)]
+pub struct Fields<'a> {
     rest: &'a [u8],
 }
 

@@ -2,7 +2,8 @@
 //! length of a message stands before it.
 
 /// Where fields go.
-pub(super) enum Out<'a> {
+#[derive(Debug)]
+pub enum Out<'a> {
     /// Only their bytes are counted.
     Count(usize),
     /// They are appended.
@@ -10,7 +11,7 @@ pub(super) enum Out<'a> {
 }
 
 /// The bytes that `content` writes.
-pub(super) fn count(content: impl Fn(&mut Out<'_>)) -> usize {
+pub fn count(content: impl Fn(&mut Out<'_>)) -> usize {
     let mut out = Out::Count(0);
     content(&mut out);
     match out {
@@ -30,25 +31,27 @@ pub(super) const fn bytes_tag(field: u8) -> u8 {
 
 impl Out<'_> {
     /// A number or a boolean. One that may be left out when it is zero is left out by the caller.
-    pub(super) fn number(&mut self, field: u8, value: u64) {
+    pub fn number(&mut self, field: u8, value: u64) {
         self.raw(&[number_tag(field)]);
         self.varint(value);
     }
 
-    pub(super) fn bytes(&mut self, field: u8, value: &[u8]) {
+    /// Text or bytes, also when they are empty.
+    pub fn bytes(&mut self, field: u8, value: &[u8]) {
         self.raw(&[bytes_tag(field)]);
         self.varint(value.len() as u64);
         self.raw(value);
     }
 
     /// A string without presence, which an empty one needs not be written for.
-    pub(super) fn text(&mut self, field: u8, value: &str) {
+    pub fn text(&mut self, field: u8, value: &str) {
         if !value.is_empty() {
             self.bytes(field, value.as_bytes());
         }
     }
 
-    pub(super) fn message(&mut self, field: u8, content: impl Fn(&mut Out<'_>)) {
+    /// A message of which `content` writes the fields.
+    pub fn message(&mut self, field: u8, content: impl Fn(&mut Out<'_>)) {
         let len = count(&content);
         self.raw(&[bytes_tag(field)]);
         self.varint(len as u64);
@@ -59,7 +62,7 @@ impl Out<'_> {
     }
 
     /// One entry of a map of strings.
-    pub(super) fn entry(&mut self, field: u8, key: &str, value: &str) {
+    pub fn entry(&mut self, field: u8, key: &str, value: &str) {
         self.message(field, |out| {
             out.bytes(1, key.as_bytes());
             out.bytes(2, value.as_bytes());

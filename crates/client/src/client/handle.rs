@@ -1,0 +1,226 @@
+//! The handle of a client: calls go to its task, answers come back.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::builder::Builder;
+use super::credential::Credential;
+use super::driver::{Order, Request};
+use super::group_streams::GroupStreams;
+use super::stream_writer::{GroupStreamWriter, StreamOptions};
+use crate::error::Error;
+use crate::pubsub::{Data, Frame, Metadata, SendOptions};
+use crate::session::{Call, CallId, Cancel, Command, Reply};
+
+/// A Web PubSub client that recovers and reconnects by itself. A clone is another handle of the same client.
+///
+/// Made by [`WebPubSubClient::builder`]. The client stops when [`stop`](Self::stop) is called, or when its last handle
+/// is dropped.
+///
+/// # Requests
+/// A request waits for the service's answer. While there is no connection it waits for one. When the socket is lost, a
+/// reliable client sends what was not answered again after the recovery, in its order and under its number, and the
+/// service carries out nothing twice. If a connection ends for good, joins and leaves are repeated on the next one, and
+/// messages whose answer was lost fail with [`Error::Disconnected`]: only the program knows whether they may be sent
+/// twice.
+///
+/// # Cancellation
+/// Every method may be dropped while it waits. The request may have been carried out then. A dropped
+/// [`invoke_event`](Self::invoke_event) also tells the service to give up the invocation.
+#[derive(Debug, Clone)]
+pub struct WebPubSubClient {
+    calls: mpsc::Sender<Order>,
+    cancels: mpsc::UnboundedSender<Cancel>,
+    last_call: Arc<AtomicU64>,
+}
+
+impl WebPubSubClient {
+    /// Begins to make a client that connects with a client access URL, or with what [`Credential::provider`] gets.
+    pub fn builder(credential: impl Into<Credential>) -> Builder {
+        Builder::new(credential.into())
+    }
+
+    pub(super) fn new(calls: mpsc::Sender<Order>, cancels: mpsc::UnboundedSender<Cancel>) -> Self {
+        Self { calls, cancels, last_call: Arc::new(AtomicU64::new(CallId::CONNECT.0)) }
+    }
+
+    /// Joins a group. A later connection joins it again.
+    ///
+    /// # Errors
+    /// The service refuses it ([`Error::Ack`]), gives no answer ([`Error::Timeout`]), or the client has stopped.
+    pub async fn join_group(&self, group: impl Into<String>) -> Result<(), Error> {
+        self.done(Command::Join { group: group.into() }).await
+    }
+
+    /// Leaves a group. When this returns, nothing that is published from now on arrives.
+    ///
+    /// # Errors
+    /// As [`join_group`](Self::join_group).
+    pub async fn leave_group(&self, group: impl Into<String>) -> Result<(), Error> {
+        self.done(Command::Leave { group: group.into() }).await
+    }
+
+    /// Publishes to a group. If this client is a member, it gets the message too.
+    ///
+    /// # Errors
+    /// As [`join_group`](Self::join_group); [`Error::Disconnected`]: it may have been published or not.
+    pub async fn send_to_group(&self, group: impl Into<String>, data: impl Into<Data>) -> Result<(), Error> {
+        self.send_to_group_with(group, data, SendOptions::default()).await
+    }
+
+    /// Publishes to a group with options.
+    ///
+    /// # Errors
+    /// As [`send_to_group`](Self::send_to_group).
+    pub async fn send_to_group_with(
+        &self,
+        group: impl Into<String>,
+        data: impl Into<Data>,
+        options: SendOptions,
+    ) -> Result<(), Error> {
+        self.done(Command::SendToGroup { group: group.into(), data: data.into(), options }).await
+    }
+
+    /// Sends an event to the app server, and waits until it has been handled.
+    ///
+    /// # Errors
+    /// As [`send_to_group`](Self::send_to_group). If nobody handles the event, or its handler fails, the service
+    /// refuses it.
+    pub async fn send_event(&self, event: impl Into<String>, data: impl Into<Data>) -> Result<(), Error> {
+        self.send_event_with(event, data, Metadata::new()).await
+    }
+
+    /// Sends an event to the app server with metadata.
+    ///
+    /// # Errors
+    /// As [`send_event`](Self::send_event).
+    pub async fn send_event_with(
+        &self,
+        event: impl Into<String>,
+        data: impl Into<Data>,
+        metadata: Metadata,
+    ) -> Result<(), Error> {
+        self.done(Command::SendEvent { event: event.into(), data: data.into(), metadata }).await
+    }
+
+    /// Sends an event to the app server, and returns its answer; `None`: it has none.
+    ///
+    /// There is no time limit: use [`tokio::time::timeout`]. Dropping the future cancels the invocation.
+    ///
+    /// # Errors
+    /// The invocation failed ([`Error::Invocation`]); the socket was lost, since invocations are not repeated
+    /// ([`Error::Disconnected`]); the client has stopped.
+    pub async fn invoke_event(
+        &self,
+        event: impl Into<String>,
+        data: impl Into<Option<Data>>,
+    ) -> Result<Option<Data>, Error> {
+        let command = Command::Invoke { event: event.into(), data: data.into(), metadata: Metadata::new() };
+        let id = self.next_call();
+        let mut guard = CancelInvocation { cancels: &self.cancels, call: Some(id) };
+        let reply = self.ask(id, command).await;
+        guard.call = None;
+        match reply? {
+            Reply::Answer(answer) => Ok(answer),
+            Reply::Done | Reply::Stream(..) => Ok(None),
+        }
+    }
+
+    /// Opens a stream to a group: an ordered sequence of parts, with an end.
+    ///
+    /// # Errors
+    /// The service refuses it ([`Error::Stream`]), or the socket was lost ([`Error::Disconnected`]).
+    pub async fn open_group_stream(
+        &self,
+        group: impl Into<String>,
+        options: StreamOptions,
+    ) -> Result<GroupStreamWriter, Error> {
+        let StreamOptions { no_echo, idle_timeout } = options;
+        let idle_timeout_ms =
+            idle_timeout.map(|idle| u32::try_from(idle.as_millis()).unwrap_or(u32::MAX).max(1));
+        let command = Command::OpenStream { group: group.into(), no_echo, idle_timeout_ms };
+        match self.ask(self.next_call(), command).await? {
+            Reply::Stream(key, id) => Ok(GroupStreamWriter::new(self.clone(), key, id)),
+            Reply::Done | Reply::Answer(_) => Err(Error::Stopped),
+        }
+    }
+
+    /// Receives the streams of a group, which must be joined as well. From now on their parts come here, and not as
+    /// [`Event::GroupMessage`](crate::Event::GroupMessage).
+    ///
+    /// # Errors
+    /// The client has stopped.
+    pub async fn group_streams(&self, group: impl Into<String>) -> Result<GroupStreams, Error> {
+        let (streams, receiver) = GroupStreams::channel();
+        let order = Order::Streams { group: group.into(), streams };
+        self.calls.send(order).await.map_err(|_| Error::Stopped)?;
+        Ok(receiver)
+    }
+
+    /// Asks whether the service is there, and waits for its answer. What the service sent before has arrived then.
+    ///
+    /// # Errors
+    /// There is no connection, or its socket was lost ([`Error::Disconnected`]); the client has stopped.
+    pub async fn ping(&self) -> Result<(), Error> {
+        self.done(Command::Ping).await
+    }
+
+    /// Sends a message that the program wrote itself, for tools. Its answer is only seen with
+    /// [`Builder::raw_messages`].
+    ///
+    /// # Errors
+    /// There is no connection ([`Error::Disconnected`]); the client has stopped.
+    pub async fn send_raw(&self, frame: Frame) -> Result<(), Error> {
+        self.done(Command::Raw(frame)).await
+    }
+
+    /// Cuts the socket without a close frame, as a broken network does: to see what a program does then.
+    pub async fn cut(&self) {
+        // A client that has stopped has no socket.
+        let _ = self.calls.send(Order::Cut).await;
+    }
+
+    /// Closes the connection and ends the client. Requests without an answer fail with [`Error::Stopped`].
+    pub async fn stop(&self) {
+        // A client that has stopped has nothing to stop.
+        let _ = self.done(Command::Stop).await;
+        self.calls.closed().await;
+    }
+
+    pub(super) async fn done(&self, command: Command) -> Result<(), Error> {
+        self.ask(self.next_call(), command).await.map(|_| ())
+    }
+
+    fn next_call(&self) -> CallId {
+        CallId(self.last_call.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+
+    async fn ask(&self, id: CallId, command: Command) -> Result<Reply, Error> {
+        let (answer, answered) = oneshot::channel();
+        let request = Request { call: Call { id, command }, answer };
+        self.calls.send(Order::Call(request)).await.map_err(|_| Error::Stopped)?;
+        answered.await.unwrap_or(Err(Error::Stopped))
+    }
+
+    pub(super) fn cancel(&self, cancel: Cancel) {
+        // A client that has stopped has nothing to cancel.
+        let _ = self.cancels.send(cancel);
+    }
+}
+
+/// Cancels an invocation that is dropped before its answer.
+struct CancelInvocation<'a> {
+    cancels: &'a mpsc::UnboundedSender<Cancel>,
+    call: Option<CallId>,
+}
+
+impl Drop for CancelInvocation<'_> {
+    fn drop(&mut self) {
+        if let Some(call) = self.call {
+            // A client that has stopped has nothing to cancel.
+            let _ = self.cancels.send(Cancel::Invocation(call));
+        }
+    }
+}
