@@ -129,7 +129,15 @@ pub(crate) fn hint(error: &Error) -> &'static str {
         }
         Error::Ended | Error::Io(_) => "The service may have been stopped; see its log.",
         Error::Closed { code: Some(code), .. } => close_hint(*code),
-        Error::Closed { .. } | Error::Protocol(_) | Error::Message(_) | Error::Ack(_) => "",
+        Error::Disconnected => "Look whether it was carried out before you repeat it.",
+        Error::Invocation(_) => "See the log of the app server.",
+        Error::Closed { .. }
+        | Error::Protocol(_)
+        | Error::Message(_)
+        | Error::Ack(_)
+        | Error::Stream(_)
+        | Error::Stopped
+        | Error::Credential(_) => "",
     }
 }
 

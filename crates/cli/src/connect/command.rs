@@ -11,7 +11,12 @@ pub(super) const HELP: &[(&str, &str)] = &[
     ("send GROUP TEXT", "publish text to a group"),
     ("send-json GROUP JSON", "publish a JSON value to a group"),
     ("event NAME TEXT", "send an event to the app server"),
+    ("invoke NAME [TEXT]", "send an event to the app server and show its answer"),
+    ("stream GROUP", "open a stream to a group"),
+    ("part TEXT", "send the next part of the stream"),
+    ("end [TEXT]", "end the stream, with a text as a failure"),
     ("ping", "ask whether the service is there"),
+    ("cut", "cut the socket, as a broken network does"),
     ("raw TEXT", "send TEXT as a message of its own, whatever it is"),
     ("help", "show this"),
     ("quit", "close the connection; Ctrl+D does too"),
@@ -34,7 +39,23 @@ pub(super) enum Command {
         name: String,
         data: Data,
     },
+    Invoke {
+        name: String,
+        data: Option<Data>,
+    },
+    Stream {
+        group: String,
+    },
+    /// The next part of the open stream.
+    Part {
+        data: Data,
+    },
+    /// The end of the open stream.
+    End {
+        error: Option<String>,
+    },
     Ping,
+    Cut,
     Raw {
         text: String,
     },
@@ -68,6 +89,18 @@ pub(super) fn parse(line: &str) -> Result<Command, String> {
             let (name, text) = word_and_text(rest, "event NAME TEXT")?;
             Ok(Command::Event { name, data: Data::Text(text.to_owned()) })
         }
+        "invoke" => match words::first(rest)? {
+            Some((name, text)) if !name.is_empty() => {
+                let data = Some(text.trim_start()).filter(|text| !text.is_empty());
+                Ok(Command::Invoke { name, data: data.map(Data::from) })
+            }
+            _ => Err("Type invoke NAME TEXT.".to_owned()),
+        },
+        "stream" => Ok(Command::Stream { group: only_word(rest, "stream GROUP")? }),
+        "part" if !rest.is_empty() => Ok(Command::Part { data: Data::Text(rest.to_owned()) }),
+        "part" => Err("Type part TEXT.".to_owned()),
+        "end" => Ok(Command::End { error: Some(rest.to_owned()).filter(|text| !text.is_empty()) }),
+        "cut" => Ok(Command::Cut),
         "raw" if !rest.is_empty() => Ok(Command::Raw { text: rest.to_owned() }),
         "raw" => Err("Type raw TEXT.".to_owned()),
         "ping" => Ok(Command::Ping),
@@ -116,7 +149,14 @@ mod tests {
                 Command::Send { group: name(), data: Data::Json("{\"a\": 1}".to_owned()) },
             ),
             ("event order 1 2", Command::Event { name: "order".to_owned(), data: text("1 2") }),
+            ("invoke add  1 2", Command::Invoke { name: "add".to_owned(), data: Some(text("1 2")) }),
+            ("invoke now", Command::Invoke { name: "now".to_owned(), data: None }),
+            ("stream room", Command::Stream { group: name() }),
+            ("part a  b", Command::Part { data: text("a  b") }),
+            ("end", Command::End { error: None }),
+            ("end too late", Command::End { error: Some("too late".to_owned()) }),
             ("ping", Command::Ping),
+            ("cut", Command::Cut),
             ("raw {\"type\":\"ping\"}", Command::Raw { text: "{\"type\":\"ping\"}".to_owned() }),
             ("help", Command::Help),
             ("quit", Command::Quit),
@@ -136,6 +176,8 @@ mod tests {
             ("send room", "Type send GROUP TEXT."),
             ("event order", "Type event NAME TEXT."),
             ("raw", "Type raw TEXT."),
+            ("invoke", "Type invoke NAME TEXT."),
+            ("part", "Type part TEXT."),
             ("hello", "There is no command `hello`; type help."),
         ] {
             assert_eq!(parse(line), Err(error.to_owned()), "{line}");

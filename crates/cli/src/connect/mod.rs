@@ -2,17 +2,18 @@
 
 mod command;
 mod input;
-mod pending;
+mod requests;
 mod screen;
 mod session;
 mod show;
+mod simple;
 mod words;
 
 use std::io::IsTerminal;
 
 use clap::{Args as ClapArgs, ValueEnum};
 use hublet_client::ws::Connection;
-use hublet_client::{ClientAccess, ConnectOptions, Error, pubsub, send_to_group_url};
+use hublet_client::{ClientAccess, ConnectOptions, Error, WebPubSubClient, pubsub, send_to_group_url};
 
 use crate::failure::Failure;
 use crate::output;
@@ -20,11 +21,13 @@ use crate::service::{self, ServiceArgs};
 use crate::token::{ROLES, warn_of_unknown_roles};
 use input::Input;
 use session::{End, Options, Session};
+use simple::Simple;
 
 const HELP: &str = "\
 At the prompt of a PubSub client:
   join GROUP | leave GROUP | send GROUP TEXT | send-json GROUP JSON | event NAME TEXT
-  ping | raw TEXT | help | quit
+  invoke NAME TEXT | stream GROUP | part TEXT | end
+  ping | cut | raw TEXT | help | quit
 Names with spaces in them are quoted. A raw client sends what is typed; /quit ends it.
 
 In a pipe each line is a command; when the input ends, the answers are awaited and the connection is closed:
@@ -83,18 +86,37 @@ pub(crate) struct Args {
 enum Protocol {
     /// json.webpubsub.azure.v1, the default
     Json,
+    /// json.reliable.webpubsub.azure.v1: a lost socket is recovered
+    JsonReliable,
+    /// protobuf.webpubsub.azure.v1
+    Protobuf,
+    /// protobuf.reliable.webpubsub.azure.v1: a lost socket is recovered
+    ProtobufReliable,
     /// No subprotocol: a simple client
     Raw,
+}
+
+impl Protocol {
+    /// The subprotocol; `None`: a simple client.
+    fn subprotocol(self) -> Option<pubsub::Protocol> {
+        match self {
+            Self::Json => Some(pubsub::Protocol::Json),
+            Self::JsonReliable => Some(pubsub::Protocol::JsonReliable),
+            Self::Protobuf => Some(pubsub::Protocol::Protobuf),
+            Self::ProtobufReliable => Some(pubsub::Protocol::ProtobufReliable),
+            Self::Raw => None,
+        }
+    }
 }
 
 /// Connects, and stays until the input ends or the service closes.
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let protocol = match (args.protocol, &args.send_to_group) {
-        (Some(Protocol::Json), Some(_)) => {
+        (None | Some(Protocol::Raw), Some(_)) => Protocol::Raw,
+        (Some(_), Some(_)) => {
             let what = "--send-to-group is for raw clients.";
-            return Err(Failure::usage(what, "Leave out --protocol json, or type send GROUP TEXT.").into());
+            return Err(Failure::usage(what, "Leave out --protocol, or type send GROUP TEXT.").into());
         }
-        (None, Some(_)) => Protocol::Raw,
         (protocol, _) => protocol.unwrap_or(Protocol::Json),
     };
     let mut url = url(args)?;
@@ -102,8 +124,17 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         url = send_to_group_url(&url, group);
     }
     let scripted = !std::io::stdin().is_terminal();
-    let options = Options { protocol, json: args.service.json, stay: args.stay, scripted };
-    service::block_on(connect(args, &url, options))
+    let options = Options { json: args.service.json, stay: args.stay, scripted };
+    let end = service::block_on(async {
+        match protocol.subprotocol() {
+            Some(protocol) => pubsub_client(args, url, protocol, options).await,
+            None => simple_client(args, &url, options).await,
+        }
+    });
+    if end? == End::Service {
+        output::note("The service closed the connection with code 1000.");
+    }
+    Ok(())
 }
 
 fn url(args: &Args) -> anyhow::Result<String> {
@@ -124,30 +155,42 @@ fn url(args: &Args) -> anyhow::Result<String> {
     Ok(args.service.connection_string()?.client_access(&access)?.url())
 }
 
-async fn connect(args: &Args, url: &str, options: Options) -> anyhow::Result<()> {
-    let mut how = ConnectOptions { tls: args.service.tls(), ..ConnectOptions::default() };
-    if options.protocol == Protocol::Json {
-        how.subprotocol = Some(pubsub::SUBPROTOCOL.to_owned());
-    }
-    let connection = Connection::connect(url, &how).await.map_err(|error| refused(error, args))?;
-    if connection.subprotocol() != how.subprotocol.as_deref() {
-        let what = format!("The service does not speak {}.", pubsub::SUBPROTOCOL);
-        return Err(Failure::new(what, "Connect with --protocol raw.").into());
-    }
+async fn pubsub_client(
+    args: &Args,
+    url: String,
+    protocol: pubsub::Protocol,
+    options: Options,
+) -> anyhow::Result<End> {
+    // A person sees the end of a connection better than a client that has quietly become another one.
+    let builder = WebPubSubClient::builder(url).protocol(protocol).reconnect(false).raw_messages(true);
+    let connected = match builder.tls(args.service.tls()).connect().await {
+        Err(Error::Handshake(_)) => {
+            let what = format!("The service does not speak {}.", protocol.name());
+            return Err(Failure::new(what, "Connect with --protocol raw.").into());
+        }
+        connected => connected.map_err(|error| refused(error, args))?,
+    };
     let (mut input, mut screen) = Input::open()?;
     if screen.has_editor() {
-        screen.note(match options.protocol {
-            Protocol::Json => "Type help for the commands; Ctrl+D closes the connection.",
-            Protocol::Raw => "Each line is sent as it is; /quit or Ctrl+D closes the connection.",
-        });
+        screen.note("Type help for the commands; Ctrl+D closes the connection.");
     }
-    let mut session = Session::new(connection, screen, options);
+    let mut session = Session::new(connected, protocol, screen, options);
     let end = session.run(&mut input).await;
     input.finish().await;
-    if end? == End::Service {
-        output::note("The service closed the connection with code 1000.");
+    end
+}
+
+async fn simple_client(args: &Args, url: &str, options: Options) -> anyhow::Result<End> {
+    let how = ConnectOptions { tls: args.service.tls(), ..ConnectOptions::default() };
+    let connection = Connection::connect(url, &how).await.map_err(|error| refused(error, args))?;
+    let (mut input, mut screen) = Input::open()?;
+    if screen.has_editor() {
+        screen.note("Each line is sent as it is; /quit or Ctrl+D closes the connection.");
     }
-    Ok(())
+    let mut session = Simple::new(connection, screen, options);
+    let end = session.run(&mut input).await;
+    input.finish().await;
+    end
 }
 
 /// With a URL it is not the key that a refusal is about.

@@ -1,17 +1,15 @@
-//! One connection: lines go out, messages come in, until one side closes.
+//! A PubSub client: commands go out, events come in, until one side closes.
 
 use std::pin::pin;
 use std::time::Duration;
 
-use hublet_client::Error;
-use hublet_client::pubsub::{Message, Request};
-use hublet_client::ws::{Connection, Event};
+use hublet_client::pubsub::{Frame, Message, Protocol};
+use hublet_client::{CloseReason, Error, Event, Events, WebPubSubClient};
 use tokio::time::{Instant, sleep_until};
 
-use super::Protocol;
-use super::command::{self, Command};
+use super::command;
 use super::input::{Input, Line};
-use super::pending::Pending;
+use super::requests::{Outcome, Requests};
 use super::screen::Screen;
 use super::show::{self, Kind};
 use crate::failure::Failure;
@@ -21,21 +19,26 @@ use crate::output::{ReaderGone, printable};
 const ANSWER_WAIT: Duration = Duration::from_secs(30);
 /// The same when a person waits.
 const ANSWER_WAIT_OF_PEOPLE: Duration = Duration::from_secs(2);
-/// Closes a raw client; everything else that is typed is sent.
-const RAW_QUIT: &str = "/quit";
 /// What to do about missing answers.
 const SEE_LOG: &str = "See the log of the service, or of the app server for events.";
 
 /// How a session is held.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Options {
-    pub(super) protocol: Protocol,
     /// Show messages as they are.
     pub(super) json: bool,
     /// Stay when the input ends.
     pub(super) stay: bool,
     /// Nobody types: the input is a pipe or a file.
     pub(super) scripted: bool,
+}
+
+impl Options {
+    /// The input has ended.
+    pub(super) fn draining(self) -> State {
+        let wait = if self.scripted { ANSWER_WAIT } else { ANSWER_WAIT_OF_PEOPLE };
+        State::Draining { until: Instant::now() + wait }
+    }
 }
 
 /// Why a session ended without a failure.
@@ -47,95 +50,94 @@ pub(super) enum End {
     Service,
 }
 
-pub(super) struct Session {
-    connection: Connection,
-    screen: Screen,
-    options: Options,
-    pending: Pending,
-    /// Lines that were no commands, and requests that the service refused.
-    failed: usize,
-    state: State,
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+pub(super) enum State {
     /// Lines are read.
     Reading,
     /// The input has ended, and the service may go on.
     Staying,
     /// The input has ended, and answers are missing.
     Draining { until: Instant },
-    /// All answers have come; the pong of the WebSocket is the last thing to wait for.
+    /// All answers have come; a last pong is the last thing to wait for.
     Pinged { until: Instant },
     /// This side closes.
     Closing,
 }
 
+pub(super) struct Session {
+    client: WebPubSubClient,
+    events: Events,
+    protocol: Protocol,
+    screen: Screen,
+    options: Options,
+    requests: Requests,
+    /// Lines that were no commands, and requests that failed.
+    failed: usize,
+    state: State,
+    /// The socket is lost.
+    is_away: bool,
+}
+
 impl Session {
-    pub(super) fn new(connection: Connection, screen: Screen, options: Options) -> Self {
-        Self { connection, screen, options, pending: Pending::default(), failed: 0, state: State::Reading }
+    pub(super) fn new(
+        (client, events): (WebPubSubClient, Events),
+        protocol: Protocol,
+        screen: Screen,
+        options: Options,
+    ) -> Self {
+        let requests = Requests::new(client.clone());
+        let state = State::Reading;
+        Self { client, events, protocol, screen, options, requests, failed: 0, state, is_away: false }
     }
 
     /// Goes on until the connection is closed.
     pub(super) async fn run(&mut self, input: &mut Input) -> anyhow::Result<End> {
-        match self.exchange(input).await {
-            // Whoever ends the program by closing its output wants it to end well.
-            Err(error) if error.is::<ReaderGone>() => {
-                self.connection.close(1000, "").await.ok();
-                Err(error)
-            }
-            outcome => outcome,
+        let outcome = self.exchange(input).await;
+        // Also for whoever ends the program by closing its output, and wants it to end well.
+        if matches!(&outcome, Err(error) if error.is::<ReaderGone>()) {
+            self.client.stop().await;
         }
+        outcome
     }
 
     async fn exchange(&mut self, input: &mut Input) -> anyhow::Result<End> {
-        if self.options.protocol == Protocol::Raw {
-            self.show(Kind::Connected, "as a simple client")?;
-        }
         let mut stop = pin!(stop_signal());
         loop {
-            self.advance().await?;
+            if let State::Draining { until } = self.state
+                && self.requests.is_empty()
+            {
+                // After the last answer it makes sure that the messages before it have come too.
+                self.requests.last_ping();
+                self.state = State::Pinged { until };
+            }
             let until = match self.state {
                 State::Closing => break,
                 State::Draining { until } | State::Pinged { until } => Some(until),
                 State::Reading | State::Staying => None,
             };
+            let reads = self.state == State::Reading && self.requests.take_more();
             // What arrives goes first: one line can bring several messages, and who does not read them is cut off.
             tokio::select! {
                 biased;
                 () = &mut stop => {
                     // What is not answered yet was given up with this.
-                    self.connection.close(1000, "").await?;
+                    self.client.stop().await;
                     return Ok(End::Here);
                 }
-                event = self.connection.next() => match event? {
-                    Some(Event::Close { code: Some(1000), .. }) | None => return Ok(End::Service),
-                    Some(Event::Close { code, reason }) => return Err(Error::Closed { code, reason }.into()),
-                    Some(Event::Pong(_)) if matches!(self.state, State::Pinged { .. }) => {
-                        self.state = State::Closing;
+                event = self.events.next() => {
+                    if let Some(end) = self.arrived(event).await? {
+                        return Ok(end);
                     }
-                    Some(event) => self.arrived(&event)?,
-                },
+                }
+                outcome = self.requests.next() => self.answered(outcome)?,
                 () = sleep_until(until.unwrap_or_else(Instant::now)), if until.is_some() => {
                     self.state = State::Closing;
                 }
-                line = input.next(), if self.state == State::Reading => self.typed(line).await?,
+                line = input.next(), if reads => self.typed(line),
             }
         }
-        self.connection.close(1000, "").await?;
+        self.client.stop().await;
         self.sum().map(|()| End::Here)
-    }
-
-    /// After the last answer a ping of the WebSocket makes sure that the messages before it have come too, and with a
-    /// simple client, which gets no answers, that what it sent was taken.
-    async fn advance(&mut self) -> anyhow::Result<()> {
-        if let State::Draining { until } = self.state
-            && self.pending.len() == 0
-        {
-            self.connection.ping(b"").await?;
-            self.state = State::Pinged { until };
-        }
-        Ok(())
     }
 
     /// Whether everything went well: a script must know, a person has seen it.
@@ -143,7 +145,7 @@ impl Session {
         if !self.options.scripted {
             return Ok(());
         }
-        let failure = match (self.failed, self.pending.len()) {
+        let failure = match (self.failed, self.requests.len()) {
             (0, 0) => return Ok(()),
             (0, 1) => Failure::new("One request was not answered.", SEE_LOG),
             (0, unanswered) => Failure::new(format!("{unanswered} requests were not answered."), SEE_LOG),
@@ -153,125 +155,143 @@ impl Session {
         Err(failure.into())
     }
 
-    async fn typed(&mut self, line: Line) -> anyhow::Result<()> {
+    fn typed(&mut self, line: Line) {
         match line {
-            Line::Text(line) if self.options.protocol == Protocol::Raw => match line.as_str() {
-                RAW_QUIT => self.drain(),
-                line => self.connection.send_text(line).await?,
-            },
             Line::Text(line) => match command::parse(&line) {
-                Ok(command) => self.perform(command).await?,
-                Err(what) => {
-                    self.failed += 1;
-                    self.screen.note(&printable(&what));
+                Ok(command::Command::Help) => {
+                    let lines = command::HELP.iter().map(|(usage, what)| format!("  {usage:<20}  {what}"));
+                    self.screen.note(&lines.collect::<Vec<_>>().join("\n"));
                 }
-            },
-            Line::End if self.options.stay => self.state = State::Staying,
-            Line::End => self.drain(),
-            Line::Interrupted => self.state = State::Closing,
-            Line::Broken(what) => {
-                self.failed += 1;
-                self.screen.note(&format!("The input cannot be read: {}.", printable(&what)));
-                self.drain();
-            }
-        }
-        Ok(())
-    }
-
-    fn drain(&mut self) {
-        let wait = if self.options.scripted { ANSWER_WAIT } else { ANSWER_WAIT_OF_PEOPLE };
-        self.state = State::Draining { until: Instant::now() + wait };
-    }
-
-    async fn perform(&mut self, command: Command) -> anyhow::Result<()> {
-        match command {
-            Command::Join { group } => {
-                let id = self.pending.ask(Kind::Joined, group.clone());
-                self.request(&Request::JoinGroup { group: &group }, Some(id)).await?;
-            }
-            Command::Leave { group } => {
-                let id = self.pending.ask(Kind::Left, group.clone());
-                self.request(&Request::LeaveGroup { group: &group }, Some(id)).await?;
-            }
-            Command::Send { group, data } => {
-                let id = self.pending.ask(Kind::Sent, format!("to {group}"));
-                self.request(&Request::SendToGroup { group: &group, data: &data, no_echo: false }, Some(id))
-                    .await?;
-            }
-            Command::Event { name, data } => {
-                let id = self.pending.ask(Kind::Handled, format!("event {name}"));
-                self.request(&Request::Event { event: &name, data: &data }, Some(id)).await?;
-            }
-            Command::Ping => {
-                self.pending.ask_pong();
-                self.request(&Request::Ping, None).await?;
-            }
-            Command::Raw { text } => {
-                self.pending.ask_raw(&text);
-                self.connection.send_text(&text).await?;
-            }
-            Command::Help => {
-                let lines = command::HELP.iter().map(|(usage, what)| format!("  {usage:<20}  {what}"));
-                self.screen.note(&lines.collect::<Vec<_>>().join("\n"));
-            }
-            Command::Quit => self.drain(),
-            Command::Nothing => {}
-        }
-        Ok(())
-    }
-
-    async fn request(&mut self, request: &Request<'_>, ack_id: Option<u64>) -> Result<(), Error> {
-        self.connection.send_text(&request.to_json(ack_id)).await
-    }
-
-    fn arrived(&mut self, event: &Event) -> anyhow::Result<()> {
-        match (self.options.protocol, event) {
-            (Protocol::Raw, event) if self.options.json => {
-                show::simple_json(event).map_or(Ok(()), |line| self.screen.line(&line))
-            }
-            (Protocol::Raw, event) => {
-                show::simple(event).map_or(Ok(()), |text| self.show(Kind::Message, &text))
-            }
-            (Protocol::Json, Event::Text(text)) => self.message(text),
-            // The subprotocol has no binary messages.
-            (Protocol::Json, _) => Ok(()),
-        }
-    }
-
-    fn message(&mut self, text: &str) -> anyhow::Result<()> {
-        if self.options.json {
-            // Line ends can only be between the parts of a JSON value.
-            self.screen.line(&text.replace(['\r', '\n'], " "))?;
-        }
-        match Message::parse(text) {
-            Ok(Message::Connected { connection_id, user_id }) => {
-                let user = user_id.map_or_else(|| "anonymous".to_owned(), |user| format!("as {user}"));
-                self.show(Kind::Connected, &format!("{connection_id}  {user}"))
-            }
-            Ok(Message::Disconnected { message }) => self.show(Kind::Closing, &message),
-            Ok(Message::Ack { ack_id, outcome }) => {
-                let asked = self.pending.answered(ack_id);
-                let (done, what) =
-                    asked.map_or((Kind::Done, format!("request {ack_id}")), |a| (a.done, a.what));
-                match outcome {
-                    Ok(()) => self.show(done, &what),
-                    Err(error) => {
-                        self.failed += 1;
-                        self.show(Kind::Refused, &format!("{}{what}  {error}", done.request()))
+                Ok(command::Command::Quit) => self.state = self.options.draining(),
+                Ok(command) => {
+                    if let Err(what) = self.requests.ask(command) {
+                        self.complain(what);
                     }
                 }
+                Err(what) => self.complain(&what),
+            },
+            Line::End if self.options.stay => self.state = State::Staying,
+            Line::End => self.state = self.options.draining(),
+            Line::Interrupted => self.state = State::Closing,
+            Line::Broken(what) => {
+                self.complain(&format!("The input cannot be read: {what}."));
+                self.state = self.options.draining();
             }
-            Ok(Message::Group { group, from_user_id, data }) => {
-                let user = from_user_id.map(|user| format!("{user}: ")).unwrap_or_default();
-                self.show(Kind::Group, &format!("{group}  {user}{}", show::data(&data)))
-            }
-            Ok(Message::Server { data }) => self.show(Kind::Server, &show::data(&data)),
-            Ok(Message::Pong) => {
-                self.pending.ponged();
-                self.show(Kind::Pong, "")
-            }
-            Ok(Message::Unknown(_)) | Err(_) => self.show(Kind::Other, text),
         }
+    }
+
+    fn complain(&mut self, what: &str) {
+        self.failed += 1;
+        self.screen.note(&printable(what));
+    }
+
+    /// A request has ended.
+    fn answered(&mut self, outcome: Outcome) -> anyhow::Result<()> {
+        match outcome {
+            Outcome::LastPing => {
+                self.state = State::Closing;
+                Ok(())
+            }
+            Outcome::Done(kind, what) => self.show(kind, &what),
+            // The end of the connection is told once, and not by each request.
+            Outcome::Failed(_, Error::Stopped) => {
+                self.failed += 1;
+                Ok(())
+            }
+            Outcome::Failed(what, error) => {
+                self.failed += 1;
+                self.show(Kind::Refused, &format!("{what}  {error}"))
+            }
+        }
+    }
+
+    /// Returns how the session ended, if it did.
+    async fn arrived(&mut self, event: Option<Event>) -> anyhow::Result<Option<End>> {
+        match event {
+            None | Some(Event::Stopped) => return Ok(Some(End::Service)),
+            Some(Event::Raw(frame)) => self.raw(&frame).await?,
+            Some(Event::Connected { connection_id, user_id }) => {
+                let user = user_id.map_or_else(|| "anonymous".to_owned(), |user| format!("as {user}"));
+                self.show(Kind::Connected, &format!("{connection_id}  {user}"))?;
+            }
+            Some(Event::Recovering { .. }) => {
+                self.is_away = true;
+                self.own_line("recovering")?;
+                self.show(Kind::Lost, "reconnecting…")?;
+            }
+            Some(Event::Recovered) => {
+                self.is_away = false;
+                self.own_line("recovered")?;
+                self.show(Kind::Recovered, "nothing is lost")?;
+            }
+            Some(Event::Disconnected { message, close, .. }) => {
+                if let Some(message) = message {
+                    self.show(Kind::Closing, &message)?;
+                }
+                return self.ended(close).map(Some);
+            }
+            Some(Event::GroupMessage(message)) => {
+                let (kind, text) = show::group(&message);
+                self.show(kind, &text)?;
+            }
+            Some(Event::ServerMessage(message)) => {
+                self.show(Kind::Server, &show::data(&message.data))?;
+            }
+            Some(_) => {}
+        }
+        Ok(None)
+    }
+
+    fn ended(&self, close: Option<CloseReason>) -> anyhow::Result<End> {
+        if self.is_away {
+            let hint = "It was away for too long, or the service has forgotten it: connect again.";
+            return Err(Failure::new("The connection could not be recovered.", hint).into());
+        }
+        match close {
+            Some(CloseReason { code: Some(1000), .. }) => Ok(End::Service),
+            Some(CloseReason { code, reason }) => Err(Error::Closed { code, reason }.into()),
+            None => Err(Error::Ended.into()),
+        }
+    }
+
+    /// A message as it came: for programs, and what the client itself has no event for.
+    async fn raw(&mut self, frame: &Frame) -> anyhow::Result<()> {
+        let message = self.protocol.decode_frame(frame);
+        // The pong of the last ping is nothing that was asked for.
+        let is_hidden =
+            matches!(self.state, State::Pinged { .. }) && matches!(message, Ok(Some(Message::Pong)));
+        if self.options.json && !is_hidden {
+            self.screen.line(&show::raw_json(frame, message.as_ref().ok().and_then(Option::as_ref)))?;
+        }
+        match message {
+            Ok(Some(Message::Group(_) | Message::Server(_))) => return Ok(()),
+            Ok(Some(Message::Ack { ack_id, outcome })) => {
+                if let Some(what) = self.requests.raw_answered(ack_id) {
+                    self.answered(match outcome {
+                        Ok(()) => Outcome::Done(Kind::Done, what),
+                        Err(error) => Outcome::Failed(what, Error::Ack(error)),
+                    })?;
+                }
+            }
+            Ok(Some(Message::Pong)) if self.requests.raw_ponged() => self.show(Kind::Pong, "")?,
+            Ok(Some(Message::Unknown(text))) => self.show(Kind::Other, &text)?,
+            Ok(_) => {}
+            Err(_) => self.show(Kind::Other, &show::frame(frame))?,
+        }
+        // What it answers is shown before what came behind it. The task that waits for it can go on already.
+        tokio::task::yield_now().await;
+        if let Some(outcome) = self.requests.try_next() {
+            self.answered(outcome)?;
+        }
+        Ok(())
+    }
+
+    /// Something that happened to the client itself, for programs.
+    fn own_line(&mut self, event: &str) -> anyhow::Result<()> {
+        if self.options.json {
+            self.screen.line(&format!(r#"{{"type":"client","event":"{event}"}}"#))?;
+        }
+        Ok(())
     }
 
     /// Shows a line to a person; programs get the messages themselves.
@@ -284,7 +304,7 @@ impl Session {
 }
 
 /// Waits until the process is told to end.
-async fn stop_signal() {
+pub(super) async fn stop_signal() {
     let interrupt = async {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use hublet_client::pubsub::Data;
+use hublet_client::pubsub::{Data, Frame, GroupMessage, Message, StreamPart};
 use hublet_client::ws::Event;
 use serde_json::json;
 
@@ -21,12 +21,18 @@ pub(super) enum Kind {
     Left,
     Sent,
     Handled,
+    Answered,
+    Opened,
+    Ended,
     Done,
     Refused,
     Group,
+    Stream,
     Server,
     Message,
     Pong,
+    Lost,
+    Recovered,
     Closing,
     Other,
 }
@@ -39,12 +45,18 @@ impl Kind {
             Self::Left => "left",
             Self::Sent => "sent",
             Self::Handled => "handled",
+            Self::Answered => "answered",
+            Self::Opened => "opened",
+            Self::Ended => "ended",
             Self::Done => "done",
             Self::Refused => "refused",
             Self::Group => "group",
+            Self::Stream => "stream",
             Self::Server => "server",
             Self::Message => "message",
             Self::Pong => "pong",
+            Self::Lost => "lost",
+            Self::Recovered => "recovered",
             Self::Closing => "closing",
             Self::Other => "other",
         }
@@ -56,6 +68,7 @@ impl Kind {
             Self::Joined => "join ",
             Self::Left => "leave ",
             Self::Sent => "send ",
+            Self::Ended => "end ",
             _ => "",
         }
     }
@@ -63,10 +76,11 @@ impl Kind {
     /// The colour, as a terminal takes it.
     fn colour(self) -> &'static str {
         match self {
-            Self::Connected | Self::Joined | Self::Left | Self::Handled | Self::Done => "32",
+            Self::Connected | Self::Joined | Self::Left | Self::Handled | Self::Answered => "32",
+            Self::Opened | Self::Ended | Self::Recovered | Self::Done => "32",
             Self::Sent | Self::Pong | Self::Other => "2",
-            Self::Refused | Self::Closing => "31",
-            Self::Group => "36",
+            Self::Refused | Self::Lost | Self::Closing => "31",
+            Self::Group | Self::Stream => "36",
             Self::Server | Self::Message => "35",
         }
     }
@@ -88,6 +102,43 @@ pub(super) fn data(data: &Data) -> String {
         Data::Text(text) | Data::Json(text) => text.clone(),
         Data::Binary(bytes) => binary(bytes),
         Data::Protobuf(bytes) => format!("protobuf, {}", binary(bytes)),
+    }
+}
+
+/// A message of a group: what it is, and what it says.
+pub(super) fn group(message: &GroupMessage) -> (Kind, String) {
+    let GroupMessage { group, from_user_id, data: content, stream, .. } = message;
+    let user = from_user_id.as_ref().map(|user| format!("{user}: ")).unwrap_or_default();
+    let content = data(content);
+    match stream {
+        None => (Kind::Group, format!("{group}  {user}{content}")),
+        Some(StreamPart { stream_id, sequence_id, end: false, .. }) => {
+            (Kind::Stream, format!("{group}  {stream_id}  {sequence_id}  {user}{content}"))
+        }
+        Some(StreamPart { stream_id, error, .. }) => {
+            let how = error.as_ref().map(|error| format!(" with {error}")).unwrap_or_default();
+            (Kind::Stream, format!("{group}  {stream_id}  ended{how}"))
+        }
+    }
+}
+
+/// What came on the wire, for a person.
+pub(super) fn frame(frame: &Frame) -> String {
+    match frame {
+        Frame::Text(text) => text.to_string(),
+        Frame::Binary(bytes) => binary(bytes),
+    }
+}
+
+/// What came on the wire, for a program: JSON as it is, and protobuf as JSON, if it could be read.
+pub(super) fn raw_json(frame: &Frame, message: Option<&Message>) -> String {
+    match (frame, message) {
+        // Line ends can only be between the parts of a JSON value.
+        (Frame::Text(text), _) => text.replace(['\r', '\n'], " "),
+        (Frame::Binary(_), Some(message)) => message.to_json(),
+        (Frame::Binary(bytes), None) => {
+            json!({ "type": "unknown", "data": STANDARD.encode(bytes) }).to_string()
+        }
     }
 }
 
@@ -148,6 +199,22 @@ mod tests {
         assert_eq!(data(&Data::Binary(Vec::new())), "0 bytes");
         assert_eq!(data(&Data::Protobuf(vec![1])), "protobuf, 1 byte: 01");
         assert!(data(&Data::Binary(vec![0; 33])).ends_with("00 …"));
+    }
+
+    #[test]
+    fn streams() {
+        let part = |end| StreamPart { stream_id: "s".to_owned(), sequence_id: 2, end, error: None };
+        let message = |stream| GroupMessage {
+            group: "g".to_owned(),
+            from_user_id: Some("u".to_owned()),
+            data: Data::from("x"),
+            metadata: Default::default(),
+            sequence_id: None,
+            stream,
+        };
+        assert_eq!(group(&message(None)), (Kind::Group, "g  u: x".to_owned()));
+        assert_eq!(group(&message(Some(part(false)))), (Kind::Stream, "g  s  2  u: x".to_owned()));
+        assert_eq!(group(&message(Some(part(true)))), (Kind::Stream, "g  s  ended".to_owned()));
     }
 
     #[test]
