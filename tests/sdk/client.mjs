@@ -1,9 +1,12 @@
 // The client's side of the conversations: the official client, whose events can be awaited one after another.
 import assert from "node:assert/strict";
-import { WebPubSubClient, WebPubSubJsonProtocol } from "@azure/web-pubsub-client";
+import { WebPubSubClient, WebPubSubJsonProtocol, WebPubSubJsonReliableProtocol } from "@azure/web-pubsub-client";
 
 const PATIENCE_MS = 20_000;
 const text = { contentType: "text/plain" };
+
+/** Whether the clients are reliable, as the package has them unless it is told otherwise. */
+export const isReliable = process.env.RELIABLE === "1";
 
 /** The class of clients of a service. */
 export function clientsOf(service) {
@@ -13,7 +16,7 @@ export function clientsOf(service) {
 
     constructor(url) {
       this.sdk = new WebPubSubClient(url, {
-        protocol: WebPubSubJsonProtocol(),
+        protocol: isReliable ? WebPubSubJsonReliableProtocol() : WebPubSubJsonProtocol(),
         autoReconnect: false,
         messageRetryOptions: { maxRetries: 0 },
       });

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { WebPubSubServiceClient } from "@azure/web-pubsub";
 import { SendMessageError } from "@azure/web-pubsub-client";
-import { clientsOf, rejection } from "./client.mjs";
+import { clientsOf, isReliable, rejection } from "./client.mjs";
 
 const text = { contentType: "text/plain" };
 

@@ -2,6 +2,7 @@
 azure-messaging-webpubsubclient (the client's side), blocking: python conversation.py <connection string>
 """
 
+import os
 import queue
 import sys
 import uuid
@@ -20,6 +21,9 @@ from azure.messaging.webpubsubservice import WebPubSubServiceClient
 PATIENCE_S = 20
 # The client misses an answer that comes before it began to wait for it, and goes on only when this time is over.
 MISSED_ANSWER_S = 2
+# As the package has it unless it is told otherwise, or a client that ends with its socket.
+IS_RELIABLE = os.environ.get("RELIABLE") == "1"
+PROTOCOL = WebPubSubProtocolType.JSON_RELIABLE if IS_RELIABLE else WebPubSubProtocolType.JSON
 TEXT = {"content_type": "text/plain"}
 BINARY = {"content_type": "application/octet-stream"}
 ALL_ROLES = ["webpubsub.joinLeaveGroup", "webpubsub.sendToGroup"]
@@ -34,7 +38,7 @@ class Client:
         self.events = queue.Queue()
         self.sdk = WebPubSubClient(
             url,
-            protocol_type=WebPubSubProtocolType.JSON,
+            protocol_type=PROTOCOL,
             reconnect_retry_total=0,
             message_retry_total=0,
             ack_timeout=MISSED_ANSWER_S,

@@ -3,6 +3,7 @@ python conversation_aio.py <connection string>
 """
 
 import asyncio
+import os
 import sys
 
 from azure.messaging.webpubsubclient.aio import WebPubSubClient
@@ -16,6 +17,9 @@ from azure.messaging.webpubsubclient.models import (
 from azure.messaging.webpubsubservice.aio import WebPubSubServiceClient
 
 PATIENCE_S = 20
+# As the package has it unless it is told otherwise, or a client that ends with its socket.
+IS_RELIABLE = os.environ.get("RELIABLE") == "1"
+PROTOCOL = WebPubSubProtocolType.JSON_RELIABLE if IS_RELIABLE else WebPubSubProtocolType.JSON
 TEXT = {"content_type": "text/plain"}
 ALL_ROLES = ["webpubsub.joinLeaveGroup", "webpubsub.sendToGroup"]
 
@@ -26,7 +30,7 @@ class Client:
     def __init__(self, url):
         self.events = asyncio.Queue()
         self.sdk = WebPubSubClient(
-            url, protocol_type=WebPubSubProtocolType.JSON, reconnect_retry_total=0, message_retry_total=0
+            url, protocol_type=PROTOCOL, reconnect_retry_total=0, message_retry_total=0
         )
 
     @staticmethod

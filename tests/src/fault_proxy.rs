@@ -3,13 +3,14 @@
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use hublet_client::{ClientAccess, ConnectionString};
 
 use crate::Server;
+use crate::raw::PATIENCE;
 
 /// How often a thread without work looks whether something changed.
 const POLL: Duration = Duration::from_millis(20);
@@ -42,8 +43,11 @@ struct Shared {
     is_closed: AtomicBool,
     seed: AtomicU64,
     links: Mutex<Vec<Arc<Link>>>,
-    /// Connections so far.
-    accepted: AtomicU64,
+    /// Those that carry nothing any more.
+    dead: Mutex<Vec<Arc<Link>>>,
+    /// While it is away, how many clients found it so.
+    outage: Mutex<Option<usize>>,
+    somebody_was_refused: Condvar,
 }
 
 /// One connection through the proxy.
@@ -68,7 +72,9 @@ impl FaultProxy {
             is_closed: AtomicBool::new(false),
             seed: AtomicU64::new(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1),
             links: Mutex::default(),
-            accepted: AtomicU64::new(0),
+            dead: Mutex::default(),
+            outage: Mutex::default(),
+            somebody_was_refused: Condvar::new(),
         });
         let accepting = Arc::clone(&shared);
         thread::spawn(move || {
@@ -119,7 +125,7 @@ impl FaultProxy {
         self.shared.weather.store(weather as u8, Ordering::Relaxed);
     }
 
-    /// Cuts all connections that there are, in the middle of whatever they carry; returns how many.
+    /// Cuts all connections that still carry something, in the middle of it; returns how many.
     pub fn cut(&self) -> usize {
         self.shared.links().drain(..).map(|link| link.cut()).count()
     }
@@ -138,12 +144,27 @@ impl FaultProxy {
     /// From now on nothing travels on the connections that there are, in no direction, and nobody is told: half-open for
     /// both ends until they notice. New connections work. Returns how many.
     pub fn black_hole(&self) -> usize {
-        self.shared.links().iter().map(|link| link.is_dead.store(true, Ordering::Relaxed)).count()
+        let links: Vec<Arc<Link>> = self.shared.links().drain(..).collect();
+        links.iter().for_each(|link| link.is_dead.store(true, Ordering::Relaxed));
+        let count = links.len();
+        self.shared.dead.lock().unwrap_or_else(PoisonError::into_inner).extend(links);
+        count
     }
 
-    /// How many connections were made so far.
-    pub fn accepted(&self) -> u64 {
-        self.shared.accepted.load(Ordering::Relaxed)
+    /// Cuts all connections, and every new one, until so many attempts were in vain.
+    ///
+    /// # Panics
+    /// When there are fewer.
+    pub fn be_away_for(&self, attempts: usize) {
+        *self.shared.outage() = Some(0);
+        self.cut();
+        let (mut outage, waited) = self
+            .shared
+            .somebody_was_refused
+            .wait_timeout_while(self.shared.outage(), PATIENCE, |count| count.is_some_and(|n| n < attempts))
+            .unwrap_or_else(PoisonError::into_inner);
+        assert!(!waited.timed_out(), "{:?} of {attempts} clients tried to come back", *outage);
+        *outage = None;
     }
 }
 
@@ -151,6 +172,7 @@ impl Drop for FaultProxy {
     fn drop(&mut self) {
         self.shared.is_closed.store(true, Ordering::Relaxed);
         self.cut();
+        self.shared.dead.lock().unwrap_or_else(PoisonError::into_inner).iter().for_each(|link| link.cut());
         // Wakes the thread that accepts.
         let _ = TcpStream::connect(&self.authority);
     }
@@ -179,14 +201,22 @@ impl Shared {
         (seed.unwrap_or(1).wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) % n.max(1)
     }
 
+    fn outage(&self) -> MutexGuard<'_, Option<usize>> {
+        self.outage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn link(self: &Arc<Self>, client: TcpStream) -> io::Result<()> {
+        if let Some(refused) = self.outage().as_mut() {
+            *refused += 1;
+            self.somebody_was_refused.notify_all();
+            return client.shutdown(Shutdown::Both);
+        }
         let server = TcpStream::connect(&self.target)?;
         for socket in [&client, &server] {
             socket.set_nodelay(true)?;
         }
         let link = Arc::new(Link { client, server, is_dead: AtomicBool::new(false) });
         self.links().push(Arc::clone(&link));
-        self.accepted.fetch_add(1, Ordering::Relaxed);
         for (from, to) in [(&link.client, &link.server), (&link.server, &link.client)] {
             let (shared, link) = (Arc::clone(self), Arc::clone(&link));
             let (from, to) = (from.try_clone()?, to.try_clone()?);

@@ -10,9 +10,20 @@ fn converse(name: &str, mut script: Command) {
     program::run(name, script.arg(server.connection_string()));
 }
 
+/// With the protocol that the client uses unless it is told otherwise.
+fn converse_reliably(name: &str, mut script: Command) {
+    script.env("RELIABLE", "1");
+    converse(name, script);
+}
+
 #[test]
 fn javascript_sdks_hold_a_conversation() {
     converse("conversation.mjs", tools::node("tests/sdk/conversation.mjs"));
+}
+
+#[test]
+fn reliable_javascript_sdks_hold_a_conversation() {
+    converse_reliably("conversation.mjs", tools::node("tests/sdk/conversation.mjs"));
 }
 
 #[test]
@@ -21,6 +32,16 @@ fn python_sdks_hold_a_conversation() {
 }
 
 #[test]
+fn reliable_python_sdks_hold_a_conversation() {
+    converse_reliably("conversation.py", tools::python("tests/sdk/conversation.py"));
+}
+
+#[test]
 fn asynchronous_python_sdks_hold_a_conversation() {
     converse("conversation_aio.py", tools::python("tests/sdk/conversation_aio.py"));
+}
+
+#[test]
+fn reliable_asynchronous_python_sdks_hold_a_conversation() {
+    converse_reliably("conversation_aio.py", tools::python("tests/sdk/conversation_aio.py"));
 }
