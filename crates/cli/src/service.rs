@@ -13,7 +13,7 @@ use crate::output;
 const SDK_VARIABLE: &str = "WebPubSubConnectionString";
 
 /// The service, and how results are written.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct ServiceArgs {
     /// Connection string of the service
     ///

@@ -3,6 +3,7 @@
 //! One thread drives all connections, so that the load costs far less than the server's work and can be pinned to
 //! one core.
 
+mod check;
 mod client;
 mod connect;
 mod events;
@@ -46,6 +47,8 @@ enum Mode {
     Rest(rest::Args),
     /// Events per second that an event handler answers
     Events(events::Args),
+    /// Check that nothing is lost, doubled or out of order while sockets break
+    Check(check::Args),
 }
 
 /// Measures.
@@ -57,6 +60,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
         Mode::Connect(args) => connect::run(&args),
         Mode::Rest(args) => rest::run(&args),
         Mode::Events(args) => events::run(&args),
+        Mode::Check(args) => check::run(args),
     }
 }
 
@@ -85,6 +89,13 @@ mod tests {
             ("bench rest --connections 1", true),
             ("bench rest --target group", true),
             ("bench events --connections 8 --direct http://127.0.0.1:1/e", true),
+            ("bench check", true),
+            (
+                "bench check --seconds 5 --seed 7 --clients 8 --groups 2 --rate 50 --cut-interval 0.5 --json",
+                true,
+            ),
+            ("bench check --restart-command true", true),
+            ("bench check --clients 1", false),
             ("bench events --payload 1", false),
             ("bench rest --target hub", false),
             ("bench", false),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use hublet_client::pubsub::SUBPROTOCOL;
-use hublet_client::{ClientAccess, ConnectionString};
+use hublet_client::{ClientAccess, ConnectionString, Tls};
 
 use super::process::Process;
 use crate::service;
@@ -14,7 +14,7 @@ use crate::service;
 const WEBSOCKET_KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 
 /// A Web PubSub service.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 pub(super) struct MeasuredArgs {
     #[command(flatten)]
     service: service::ServiceArgs,
@@ -31,6 +31,11 @@ pub(super) struct MeasuredArgs {
 impl MeasuredArgs {
     pub(super) fn connection_string(&self) -> Result<ConnectionString> {
         Ok(self.service.connection_string()?)
+    }
+
+    /// Whom to trust, where TLS may be used.
+    pub(super) fn tls(&self) -> Tls {
+        self.service.tls()
     }
 
     pub(super) fn json(&self) -> bool {

@@ -1,8 +1,13 @@
 //! What a person types to a PubSub client.
 
+use std::time::Duration;
+
 use hublet_client::pubsub::Data;
 
 use super::words;
+
+/// Longest time without a socket.
+const AWAY_SECONDS_MAX: u64 = 3_600;
 
 /// The commands, for `help`.
 pub(super) const HELP: &[(&str, &str)] = &[
@@ -16,7 +21,7 @@ pub(super) const HELP: &[(&str, &str)] = &[
     ("part TEXT", "send the next part of the stream"),
     ("end [TEXT]", "end the stream, with a text as a failure"),
     ("ping", "ask whether the service is there"),
-    ("cut", "cut the socket, as a broken network does"),
+    ("cut [SECONDS]", "cut the socket, as a broken network does"),
     ("raw TEXT", "send TEXT as a message of its own, whatever it is"),
     ("help", "show this"),
     ("quit", "close the connection; Ctrl+D does too"),
@@ -55,7 +60,10 @@ pub(super) enum Command {
         error: Option<String>,
     },
     Ping,
-    Cut,
+    /// Cut the socket, and stay away for a while.
+    Cut {
+        away: Duration,
+    },
     Raw {
         text: String,
     },
@@ -100,7 +108,12 @@ pub(super) fn parse(line: &str) -> Result<Command, String> {
         "part" if !rest.is_empty() => Ok(Command::Part { data: Data::Text(rest.to_owned()) }),
         "part" => Err("Type part TEXT.".to_owned()),
         "end" => Ok(Command::End { error: Some(rest.to_owned()).filter(|text| !text.is_empty()) }),
-        "cut" => Ok(Command::Cut),
+        "cut" if rest.is_empty() => Ok(Command::Cut { away: Duration::ZERO }),
+        "cut" => {
+            let seconds = rest.parse().ok().filter(|seconds| *seconds <= AWAY_SECONDS_MAX);
+            let seconds = seconds.ok_or_else(|| format!("Type cut SECONDS, at most {AWAY_SECONDS_MAX}."))?;
+            Ok(Command::Cut { away: Duration::from_secs(seconds) })
+        }
         "raw" if !rest.is_empty() => Ok(Command::Raw { text: rest.to_owned() }),
         "raw" => Err("Type raw TEXT.".to_owned()),
         "ping" => Ok(Command::Ping),
@@ -156,7 +169,8 @@ mod tests {
             ("end", Command::End { error: None }),
             ("end too late", Command::End { error: Some("too late".to_owned()) }),
             ("ping", Command::Ping),
-            ("cut", Command::Cut),
+            ("cut", Command::Cut { away: Duration::ZERO }),
+            ("cut 5", Command::Cut { away: Duration::from_secs(5) }),
             ("raw {\"type\":\"ping\"}", Command::Raw { text: "{\"type\":\"ping\"}".to_owned() }),
             ("help", Command::Help),
             ("quit", Command::Quit),
@@ -178,6 +192,7 @@ mod tests {
             ("raw", "Type raw TEXT."),
             ("invoke", "Type invoke NAME TEXT."),
             ("part", "Type part TEXT."),
+            ("cut x", "Type cut SECONDS, at most 3600."),
             ("hello", "There is no command `hello`; type help."),
         ] {
             assert_eq!(parse(line), Err(error.to_owned()), "{line}");

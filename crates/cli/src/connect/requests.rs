@@ -132,8 +132,8 @@ impl Requests {
                     }
                 });
             }
-            Command::Cut => self.spawn(async move {
-                client.cut().await;
+            Command::Cut { away } => self.spawn(async move {
+                client.cut(away).await;
                 Outcome::Done(Kind::Done, "cut".to_owned())
             }),
             Command::Help | Command::Quit | Command::Nothing => {}

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::future::pending;
 use std::pin::Pin;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep_until;
@@ -41,8 +41,10 @@ pub(super) enum Order {
         group: String,
         streams: mpsc::Sender<GroupStream>,
     },
-    /// Cut the socket.
-    Cut,
+    /// Cut the socket, and open no other one for a while.
+    Cut {
+        away: Duration,
+    },
 }
 
 type Opening = Pin<Box<dyn Future<Output = Result<(String, Connection), Error>> + Send>>;
@@ -68,6 +70,8 @@ pub(super) struct Driver {
     /// What the last connection was made with: a recovery goes there too.
     url: String,
     socket: Socket,
+    /// Before that no socket is opened.
+    away_until: Option<Instant>,
     calls: HashMap<CallId, Answer>,
     inbound: Inbound,
     deliveries: VecDeque<Delivery>,
@@ -87,6 +91,7 @@ impl Driver {
             raw_messages,
             url: String::new(),
             socket: Socket::None,
+            away_until: None,
             calls: HashMap::new(),
             inbound: Inbound::default(),
             deliveries: VecDeque::new(),
@@ -173,8 +178,11 @@ impl Driver {
 
     fn open(&self, attempt: Attempt) -> Opening {
         let (credential, options) = (self.credential.clone(), self.options.clone());
-        let last_url = self.url.clone();
+        let (last_url, away_until) = (self.url.clone(), self.away_until);
         Box::pin(async move {
+            if let Some(until) = away_until {
+                sleep_until(until.into()).await;
+            }
             let (url, target) = match attempt {
                 Attempt::New => {
                     let url = credential.url().await?;
@@ -232,9 +240,11 @@ impl Driver {
                 self.session.call(call, Instant::now());
             }
             Order::Streams { group, streams } => self.inbound.receive(group, streams),
-            Order::Cut => {
+            Order::Cut { away } => {
+                let now = Instant::now();
+                self.away_until = now.checked_add(away);
                 if let Socket::Open(_) = self.socket {
-                    self.lost(None, Instant::now());
+                    self.lost(None, now);
                 }
             }
         }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -176,10 +177,11 @@ impl WebPubSubClient {
         self.done(Command::Raw(frame)).await
     }
 
-    /// Cuts the socket without a close frame, as a broken network does: to see what a program does then.
-    pub async fn cut(&self) {
+    /// Cuts the socket without a close frame and opens no other one for a while, as a broken network does: to see what
+    /// a program does then.
+    pub async fn cut(&self, away: Duration) {
         // A client that has stopped has no socket.
-        let _ = self.calls.send(Order::Cut).await;
+        let _ = self.calls.send(Order::Cut { away }).await;
     }
 
     /// Closes the connection and ends the client. Requests without an answer fail with [`Error::Stopped`].
