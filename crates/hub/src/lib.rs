@@ -41,6 +41,7 @@ pub use event::{ClientEvent, ClientInfo, EventKind, Verdict};
 pub use limits::Limits;
 pub use permission::{Pattern as GroupPattern, Permission, Permissions};
 pub use publish::Publish;
+pub use reliable::Attempt;
 pub use shard::{AfterFlush, Effect, Shard};
 pub use target::Target;
 pub use upstream::{HubPolicies, HubPolicy};

@@ -22,9 +22,16 @@ const BUFFER_FULL: &str = "The reliable message buffer is full.";
 pub(crate) struct Reliable {
     pub(crate) unacked: Unacked,
     socket: Socket,
-    /// A client that knows the token is being let in.
-    resuming: bool,
+    /// A client that knows the token is being let in; the last one who asked.
+    resuming: Option<Attempt>,
+    /// How many asked so far.
+    attempts: u32,
 }
+
+/// One attempt of a client to come back. A later one of the same client counts instead: who tries again does so because
+/// nothing came of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attempt(u32);
 
 /// Where the socket of a reliable connection is.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -120,23 +127,26 @@ impl Shard {
         conn.and_then(Conn::reliable).is_some_and(|reliable| reliable.socket == Socket::Leaving)
     }
 
-    /// Begins to let a client back in; `None` when there is no such connection, it is not reliable, or somebody else is
-    /// being let in. Ends with [`Shard::resumed`] or [`Shard::not_resumed`].
-    pub fn resume(&mut self, id: ConnId, hub: &str) -> Option<Subprotocol> {
+    /// Begins to let a client back in; `None` when there is no such connection, or it is not reliable. Ends with
+    /// [`Shard::resumed`] or [`Shard::not_resumed`]. An attempt that is still under way is given up.
+    pub fn resume(&mut self, id: ConnId, hub: &str) -> Option<(Subprotocol, Attempt)> {
         let hub_key = self.hubs.key(hub)?;
         let slot = self.slot_of(hub_key, &id)?;
         let conn = self.conns.get_mut(slot as usize)?;
-        let subprotocol = conn.protocol.pubsub();
-        let reliable = conn.reliable_mut().filter(|reliable| !reliable.resuming)?;
-        reliable.resuming = true;
-        subprotocol
+        let subprotocol = conn.protocol.pubsub()?;
+        let reliable = conn.reliable_mut()?;
+        reliable.attempts = reliable.attempts.wrapping_add(1);
+        let attempt = Attempt(reliable.attempts);
+        reliable.resuming = Some(attempt);
+        Some((subprotocol, attempt))
     }
 
     /// The client that was to be let in did not come.
-    pub fn not_resumed(&mut self, id: ConnId) {
+    pub fn not_resumed(&mut self, id: ConnId, attempt: Attempt) {
         let conn = self.conns.get_mut(id.slot as usize).filter(|conn| conn.id == id);
-        if let Some(reliable) = conn.and_then(Conn::reliable_mut) {
-            reliable.resuming = false;
+        let reliable = conn.and_then(Conn::reliable_mut);
+        if let Some(reliable) = reliable.filter(|reliable| reliable.resuming == Some(attempt)) {
+            reliable.resuming = None;
             if let Socket::Gone { ends } = reliable.socket {
                 // Its time may have come meanwhile.
                 self.waiting.push_back((ends, id));
@@ -146,13 +156,16 @@ impl Shard {
 
     /// The client is back, on a new socket; the old one, if there is one, is dropped by the caller. It is told that it is
     /// connected, gets everything that it has not acknowledged, and then goes on (client-protocols.md §5.4, decision D8).
-    /// False when the connection ended meanwhile.
-    pub fn resumed(&mut self, id: ConnId, token: &str) -> bool {
+    /// False when the connection ended meanwhile, or the client tried again.
+    pub fn resumed(&mut self, id: ConnId, attempt: Attempt, token: &str) -> bool {
         let now = self.now;
         self.settle();
         let slot = id.slot;
         let Some(conn) = self.conns.get_mut(slot as usize).filter(|conn| conn.id == id) else { return false };
         let Some(format) = conn.protocol.format().filter(|_| conn.phase == Phase::Open) else { return false };
+        if conn.reliable().is_none_or(|reliable| reliable.resuming != Some(attempt)) {
+            return false;
+        }
         let connected = format.connected_frame(conn.user.as_deref(), &conn.id, Some(token));
         conn.last_received = now;
         self.queued_bytes -= conn.queue.queued_bytes();
@@ -162,7 +175,7 @@ impl Shard {
             return false;
         };
         reliable.socket = Socket::Attached;
-        reliable.resuming = false;
+        reliable.resuming = None;
         let acknowledged = reliable.unacked.acknowledged();
         for numbered in reliable.unacked.batches() {
             let is_due = |message: &Publish| message.expires.is_none_or(|expires| now < expires);
@@ -184,9 +197,9 @@ impl Shard {
     pub(crate) fn end_abandoned(&mut self, now: Millis) {
         while let Some((ends, id)) = self.waiting.pop_front_if(|(ends, _)| *ends <= now) {
             let conn = self.conns.get(id.slot as usize).filter(|conn| conn.id == id);
-            let is_gone = conn
-                .and_then(Conn::reliable)
-                .is_some_and(|reliable| reliable.socket == Socket::Gone { ends } && !reliable.resuming);
+            let is_gone = conn.and_then(Conn::reliable).is_some_and(|reliable| {
+                reliable.socket == Socket::Gone { ends } && reliable.resuming.is_none()
+            });
             if is_gone {
                 self.remove(id.slot, RECOVERY_TIMED_OUT);
             }

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use hublet_hub::{Accept, Command, Slot};
+use hublet_hub::{Accept, Attempt, Command, Slot};
 use hublet_wire::client::Subprotocol;
 use hublet_wire::id::ConnId;
 use tokio::sync::{Notify, oneshot};
@@ -26,9 +26,9 @@ pub(crate) enum Letter {
     Accept(Option<ConnId>, Box<Accept>, oneshot::Sender<ConnId>),
     /// Begin to let a client back in to its connection on this hub, and tell the subprotocol; without an answer it is
     /// refused.
-    Resume(ConnId, Arc<str>, oneshot::Sender<Subprotocol>),
+    Resume(ConnId, Arc<str>, oneshot::Sender<(Subprotocol, Attempt)>),
     /// The client that was to be let back in never came.
-    NotResumed(ConnId),
+    NotResumed(ConnId, Attempt),
     /// Take over the socket of a registered client, or of one that is let back in.
     Attach(Box<Attach>),
     /// The socket of a reserved or registered client never came.

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use bytes::Bytes;
 use hublet_hub::directory::Topic;
 use hublet_hub::{
-    Accept, Command, ConnOp, Directory, HubPolicies, MemberEntry, Outcome, Publish, ShardSet, Target,
+    Accept, Attempt, Command, ConnOp, Directory, HubPolicies, MemberEntry, Outcome, Publish, ShardSet, Target,
 };
 use hublet_wire::client::Subprotocol;
 use hublet_wire::id::ConnId;
@@ -154,15 +154,13 @@ impl Node {
         self.enter(shard, connections_max, |answer| Letter::Accept(None, Box::new(accept), answer)).await
     }
 
-    /// Begins to let a client back in to its reliable connection on this hub.
-    ///
-    /// `None`: there is no such connection, or somebody else is being let in.
+    /// Begins to let a client back in to its reliable connection on this hub. `None`: there is no such connection.
     pub(crate) async fn resume(&self, id: ConnId, hub: Arc<str>) -> Option<(Reservation, Subprotocol)> {
         let mailbox = Arc::clone(self.0.mailboxes.get(usize::from(id.shard))?);
-        let (answer, subprotocol) = oneshot::channel();
+        let (answer, begun) = oneshot::channel();
         mailbox.push(Letter::Resume(id, hub, answer), 0);
-        let subprotocol = subprotocol.await.ok()?;
-        Some((Reservation { mailbox, id: Some(id), resumes: true }, subprotocol))
+        let (subprotocol, attempt) = begun.await.ok()?;
+        Some((Reservation { mailbox, id: Some(id), resumes: Some(attempt) }, subprotocol))
     }
 
     async fn enter(
@@ -179,7 +177,7 @@ impl Node {
         let (answer, id) = oneshot::channel();
         mailbox.push(letter(answer), 0);
         let id = id.await.map_err(|_| NotAccepted::Stopping)?;
-        Ok(Reservation { mailbox, id: Some(id), resumes: false })
+        Ok(Reservation { mailbox, id: Some(id), resumes: None })
     }
 
     /// Whether a stop has begun: no new connections are accepted.
@@ -254,7 +252,7 @@ pub(crate) struct Reservation {
     mailbox: Arc<Mailbox>,
     id: Option<ConnId>,
     /// The client was here before.
-    resumes: bool,
+    resumes: Option<Attempt>,
 }
 
 impl Reservation {
@@ -287,7 +285,10 @@ impl Reservation {
 impl Drop for Reservation {
     fn drop(&mut self) {
         if let Some(id) = self.id.take() {
-            let letter = if self.resumes { Letter::NotResumed(id) } else { Letter::Abandon(id) };
+            let letter = match self.resumes {
+                Some(attempt) => Letter::NotResumed(id, attempt),
+                None => Letter::Abandon(id),
+            };
             self.mailbox.push(letter, 0);
         }
     }
@@ -300,7 +301,7 @@ pub(crate) struct Attach {
     pub(crate) stream: Stream,
     pub(crate) leftover: Bytes,
     /// The client was here before.
-    pub(crate) resumes: bool,
+    pub(crate) resumes: Option<Attempt>,
 }
 
 #[cfg(test)]

@@ -118,13 +118,13 @@ impl ShardLoop {
                 }
                 Letter::Accept(id, accept, answer) => self.accept(id, *accept, answer),
                 Letter::Resume(id, hub, answer) => {
-                    if let Some(subprotocol) = self.shard.resume(id, &hub)
-                        && answer.send(subprotocol).is_err()
+                    if let Some((subprotocol, attempt)) = self.shard.resume(id, &hub)
+                        && answer.send((subprotocol, attempt)).is_err()
                     {
-                        self.shard.not_resumed(id);
+                        self.shard.not_resumed(id, attempt);
                     }
                 }
-                Letter::NotResumed(id) => self.shard.not_resumed(id),
+                Letter::NotResumed(id, attempt) => self.shard.not_resumed(id, attempt),
                 Letter::Attach(attach) => self.attach(*attach),
                 Letter::Abandon(id) => {
                     if self.shard.has(id) {
@@ -178,7 +178,12 @@ impl ShardLoop {
         let Attach { id, stream, leftover, resumes } = attach;
         // What happened to the old socket is past before there is a new one.
         self.carry_out_effects();
-        if !self.shard.has(id) || (resumes && !self.shard.resumed(id, &self.reconnection_token(id))) {
+        if !self.shard.has(id) {
+            return;
+        }
+        if let Some(attempt) = resumes
+            && !self.shard.resumed(id, attempt, &self.reconnection_token(id))
+        {
             return;
         }
         let at = id.slot as usize;
@@ -186,7 +191,7 @@ impl ShardLoop {
             self.sockets.resize_with(at + 1, || None);
         }
         let mut io = ConnIo::new(stream, self.message_bytes_max, id.slot, &self.mailbox);
-        if !resumes {
+        if resumes.is_none() {
             self.shard.attached(id.slot);
         }
         decode(&mut self.shard, &mut io, id.slot, &mut leftover.to_vec(), self.now);
