@@ -79,7 +79,8 @@ impl RawClient {
         let socket = TcpStream::connect(authority).ok()?;
         match Self::shake_hands(socket, authority, path, subprotocol, &[]) {
             Ok((client, _)) => Some(client),
-            Err(head) if head.is_empty() => None,
+            // It went before the end of the head.
+            Err(head) if !head.contains("\r\n\r\n") => None,
             Err(head) => panic!("handshake refused: {head}"),
         }
     }
@@ -143,9 +144,14 @@ impl RawClient {
 
     /// Sends one masked frame.
     pub fn send(&mut self, opcode: Opcode, payload: &[u8]) {
+        assert!(self.try_send(opcode, payload), "the server reads");
+    }
+
+    /// Sends one masked frame; `false` when the server no longer takes it.
+    pub fn try_send(&mut self, opcode: Opcode, payload: &[u8]) -> bool {
         let mut frame = Vec::new();
         encode_masked(opcode, payload, MASK, &mut frame);
-        self.send_bytes(&frame);
+        self.try_send_bytes(&frame)
     }
 
     /// Sends one text message.
@@ -186,7 +192,10 @@ impl RawClient {
             let used = self.pending.len() - rest;
             self.pending.drain(..used);
             match event {
-                Some(Message::Ping(payload)) if self.answers_pings => self.send(Opcode::Pong, &payload),
+                Some(Message::Ping(payload)) if self.answers_pings => {
+                    // The end of the socket is found when it is read.
+                    self.try_send(Opcode::Pong, &payload);
+                }
                 Some(message) => return Some(message),
                 None => {
                     let mut buffer = vec![0; 64 << 10];
