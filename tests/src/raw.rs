@@ -85,6 +85,17 @@ impl RawClient {
         }
     }
 
+    /// Connects, unless the server is gone, goes meanwhile, or refuses. The error is what it answered.
+    ///
+    /// # Errors
+    /// The response head; nothing when there is none.
+    pub fn connect_or_refused(url: &str, subprotocol: Option<&str>) -> Result<(Self, String), String> {
+        let (authority, path) =
+            url.strip_prefix("ws://").and_then(|rest| rest.split_once('/')).expect("a URL");
+        let socket = TcpStream::connect(authority).map_err(|_| String::new())?;
+        Self::shake_hands(socket, authority, path, subprotocol, &[])
+    }
+
     fn shake_hands(
         mut socket: TcpStream,
         authority: &str,

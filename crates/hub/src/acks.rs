@@ -57,6 +57,27 @@ impl AckWindow {
         }
     }
 
+    /// Whether no id is remembered.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.runs.is_empty()
+    }
+
+    /// Runs of ids, the oldest first: the first id of each, and how many there are.
+    pub(crate) fn runs(&self) -> impl ExactSizeIterator<Item = (u64, u64)> {
+        self.runs.iter().map(|run| (run.first, run.ids))
+    }
+
+    /// A window with these runs; `None`: no window has them.
+    pub(crate) fn restore(runs: Vec<(u64, u64)>) -> Option<Self> {
+        let mut window = Self::default();
+        for (first, ids) in runs {
+            first.checked_add(ids.checked_sub(1)?)?;
+            window.ids = window.ids.checked_add(usize::try_from(ids).ok()?).filter(|ids| *ids <= IDS_MAX)?;
+            window.runs.push_back(Run { first, ids });
+        }
+        Some(window)
+    }
+
     fn forget_oldest(&mut self) {
         let Some(run) = self.runs.front_mut() else { return };
         self.ids -= 1;
@@ -157,6 +178,7 @@ mod tests {
                 prop_assert_eq!(window.ids, model.order.len());
                 prop_assert!(window.runs.len() <= window.ids);
             }
+            window = AckWindow::restore(window.runs().collect()).expect("runs of a window");
             for id in ids.iter().chain(&[0, 1, u64::MAX]) {
                 prop_assert_eq!(window.contains(*id), model.known.contains(id), "at the end, {}", id);
             }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hublet_wire::id::ConnId;
 
 use crate::Millis;
-use crate::conn::{Accept, Conn, Extra, Phase, Protocol};
+use crate::conn::{Accept, Conn, Extra, Phase, Protocol, Slot};
 use crate::index::HubKey;
 use crate::members::{Member, position};
 use crate::permission::Permissions;
@@ -23,7 +23,13 @@ impl Shard {
         let slot = position(self.conns.vacant_key());
         let shard = u8::try_from(self.index).unwrap_or(u8::MAX);
         let id = ConnId { nonce: ConnId::nonce(nonce), shard, slot, node: self.node };
-        self.conns.insert(Conn {
+        self.conns.insert(Conn { last_received: now, ..self.placeholder(id) });
+        id
+    }
+
+    /// A connection of which only the id is known.
+    pub(crate) fn placeholder(&self, id: ConnId) -> Conn {
+        Conn {
             id,
             hub: HubKey::MAX,
             phase: Phase::Reserved,
@@ -37,13 +43,12 @@ impl Shard {
             protocol: Protocol::SimpleEvent,
             acks: None,
             queue: OutQueue::default(),
-            last_received: now,
+            last_received: 0,
             host: Arc::clone(&self.message_event),
             // 0 is `connect`, whether or not a handler wants it.
             next_event: 1,
             extra: None,
-        });
-        id
+        }
     }
 
     /// Registers a client and queues its `connected` message (client-protocols.md §1.14). From now on messages are
@@ -53,14 +58,32 @@ impl Shard {
     pub fn activate(&mut self, id: ConnId, accept: Accept, token: Option<&str>, now: Millis) {
         self.settle();
         let slot = id.slot;
-        let is_reserved = |conn: &&mut Conn| conn.id == id && conn.phase == Phase::Reserved;
-        let Some(conn) = self.conns.get_mut(slot as usize).filter(is_reserved) else { return };
+        let is_reserved = |conn: &&Conn| conn.id == id && conn.phase == Phase::Reserved;
+        if self.conns.get(slot as usize).filter(is_reserved).is_none() {
+            return;
+        }
+        let groups = self.enter(slot, accept, now);
+        let Some(conn) = self.conns.get(slot as usize) else { return };
+        let format = conn.protocol.format();
+        let connected = format.map(|format| format.connected_frame(conn.user.as_deref(), &conn.id, token));
+        if let Some(frame) = connected {
+            self.enqueue(slot, frame);
+        }
+        for group in &groups {
+            self.join(slot, group);
+        }
+    }
+
+    /// Makes a client of a connection of which only the id is known: now it is in the indices of its hub and its user.
+    /// Returns the groups that it is to join.
+    pub(crate) fn enter(&mut self, slot: Slot, accept: Accept, now: Millis) -> Vec<Arc<str>> {
         let Accept { hub: hub_name, user, permissions, groups, protocol, custom_subprotocol, host, state } =
             accept;
         let (hub, first) = self.hubs.key_or_insert(&hub_name);
         if first {
             self.directory.enter_hub(&hub_name, self.index);
         }
+        let Some(conn) = self.conns.get_mut(slot as usize) else { return groups };
         conn.hub = hub;
         conn.phase = Phase::Open;
         conn.user = user;
@@ -88,13 +111,6 @@ impl Shard {
                 conn.position_user = members.push(member);
             }
         }
-        let format = conn.protocol.format();
-        let connected = format.map(|format| format.connected_frame(conn.user.as_deref(), &conn.id, token));
-        if let Some(frame) = connected {
-            self.enqueue(slot, frame);
-        }
-        for group in &groups {
-            self.join(slot, group);
-        }
+        groups
     }
 }

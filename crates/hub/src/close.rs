@@ -7,7 +7,7 @@ use crate::conn::{Conn, Phase, Slot};
 use crate::shard::Shard;
 
 /// `disconnected` text before a planned stop (client-protocols.md §9.5).
-const SERVICE_RELOADING: &str = "Service reloading, reconnect";
+pub(crate) const SERVICE_RELOADING: &str = "Service reloading, reconnect";
 
 impl Shard {
     /// Closes on a REST request: `disconnected` with the documented text, then 1000 without a reason
@@ -33,8 +33,10 @@ impl Shard {
         self.close(slot, code, reason, reason, announced, now);
     }
 
-    /// Closes every connection for a planned stop (client-protocols.md §9.5).
-    pub(crate) fn stop(&mut self, now: Millis) {
+    /// Closes every connection for a planned stop (client-protocols.md §9.5). With `keep_reliable` the reliable ones are told
+    /// the same and stay, without their sockets, to be saved.
+    pub(crate) fn stop(&mut self, keep_reliable: bool, now: Millis) {
+        self.stopping = true;
         // Their handshakes are answered by whoever waits for the event handler.
         let reserved = |(_, conn): (_, &Conn)| (conn.phase == Phase::Reserved).then_some(conn.id.slot);
         for slot in self.conns.iter().filter_map(reserved).collect::<Vec<Slot>>() {
@@ -43,6 +45,9 @@ impl Shard {
         let open: Vec<Slot> =
             self.conns.iter().filter(|(_, c)| c.phase == Phase::Open).map(|(_, c)| c.id.slot).collect();
         for slot in open {
+            if keep_reliable && self.dismiss(slot, now) {
+                continue;
+            }
             self.close(slot, CloseCode::SERVICE_RESTART, SERVICE_RELOADING, SERVICE_RELOADING, true, now);
         }
     }

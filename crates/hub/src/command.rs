@@ -66,7 +66,10 @@ pub enum Command {
     /// New settings of hubs.
     Configure(Arc<HubPolicies>),
     /// Close every connection for a planned stop and accept no more (client-protocols.md §9.5).
-    Stop,
+    Stop {
+        /// Reliable connections only lose their sockets: the next process takes them up.
+        keep_reliable: bool,
+    },
 }
 
 /// What to do with a selected connection.

@@ -56,7 +56,7 @@ impl Shard {
 
     fn end_overdue_closes(&mut self, now: Millis) {
         while let Some((_, id)) = self.closing.pop_front_if(|(deadline, _)| *deadline <= now) {
-            if self.has(id) {
+            if self.has(id) && !self.lose_socket(id.slot) {
                 self.remove(id.slot, "");
             }
         }

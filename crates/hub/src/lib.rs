@@ -25,6 +25,7 @@ mod operations;
 mod permission;
 mod publish;
 mod reliable;
+mod saved;
 mod session;
 mod shard;
 #[cfg(test)]
@@ -42,6 +43,7 @@ pub use limits::Limits;
 pub use permission::{Pattern as GroupPattern, Permission, Permissions};
 pub use publish::Publish;
 pub use reliable::Attempt;
+pub use saved::{Saved, Unreadable};
 pub use shard::{AfterFlush, Effect, Shard};
 pub use target::Target;
 pub use upstream::{HubPolicies, HubPolicy};

@@ -30,6 +30,8 @@ impl Default for Limits {
 
 /// What a queued frame costs beside its bytes; it bounds the number of queued empty frames too.
 pub(crate) const FRAME_OVERHEAD_BYTES: usize = 64;
+/// Slots of one shard that a saved session may have had; more connections than any machine has.
+pub(crate) const SLOTS_MAX: u32 = 1 << 24;
 /// Streams that one connection may publish at a time (client-protocols.md §9.4).
 pub(crate) const STREAMS_MAX: usize = 100;
 /// Invocations of one connection that may be under way (client-protocols.md §6.1).

@@ -27,7 +27,7 @@ impl Shard {
             }
             Command::Verdict { conn, event, verdict } => self.verdict(conn, event, verdict, now),
             Command::Configure(policies) => self.configure(policies),
-            Command::Stop => self.stop(now),
+            Command::Stop { keep_reliable } => self.stop(keep_reliable, now),
         }
     }
 

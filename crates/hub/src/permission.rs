@@ -47,6 +47,9 @@ pub struct Permissions {
     scoped: Option<Box<Scoped>>,
 }
 
+/// Single groups with what was decided on each, and texts of patterns.
+pub(crate) type SomeGroups<'a, T> = (Vec<(&'a str, bool)>, Vec<T>);
+
 /// Permissions for some groups only.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Scoped {
@@ -153,6 +156,37 @@ impl Permissions {
         self.decide(permission, group, false)
     }
 
+    /// Whether all groups may be joined and left, and whether may be sent to all.
+    pub(crate) fn for_all_groups(&self) -> (bool, bool) {
+        (self.join_all, self.send_all)
+    }
+
+    /// Decisions on single groups and texts of patterns: for joining and leaving, then for sending.
+    pub(crate) fn for_some_groups(&self) -> [SomeGroups<'_, String>; 2] {
+        [Permission::JoinLeaveGroup, Permission::SendToGroup].map(|permission| {
+            let groups = self.scoped.as_deref().map(|scoped| scoped.groups(permission));
+            let literals = groups.into_iter().flat_map(|groups| groups.literals.iter());
+            let patterns = groups.into_iter().flat_map(|groups| groups.patterns.iter());
+            (
+                literals.map(|literal| (&*literal.group, literal.allowed)).collect(),
+                patterns.map(Pattern::text).collect(),
+            )
+        })
+    }
+
+    /// Permissions from their parts; `None`: no roles and no operation give such ones.
+    pub(crate) fn restore(
+        join_all: bool,
+        send_all: bool,
+        join: SomeGroups<'_, &str>,
+        send: SomeGroups<'_, &str>,
+    ) -> Option<Self> {
+        let (join, send) = (Groups::restore(join)?, Groups::restore(send)?);
+        let scoped = Scoped { join, send };
+        let scoped = (scoped != Scoped::default()).then(|| Box::new(scoped));
+        Some(Self { join_all, send_all, scoped })
+    }
+
     fn decide(&mut self, permission: Permission, group: &str, allowed: bool) -> Result<(), TooMany> {
         if self.has(permission, group) == allowed {
             return Ok(());
@@ -194,6 +228,18 @@ impl Scoped {
 }
 
 impl Groups {
+    fn restore((literals, patterns): SomeGroups<'_, &str>) -> Option<Self> {
+        let is_sorted = literals.is_sorted_by(|(one, _), (next, _)| one < next);
+        if !is_sorted || literals.len() > LITERALS_MAX || patterns.len() > PATTERNS_MAX {
+            return None;
+        }
+        let literal = |(group, allowed): (&str, bool)| Literal { group: group.into(), allowed };
+        Some(Self {
+            literals: literals.into_iter().map(literal).collect(),
+            patterns: patterns.into_iter().map(Pattern::parse).collect::<Option<_>>()?,
+        })
+    }
+
     /// Where the decision on a group is, or where it would have to be.
     fn find(&self, group: &str) -> Result<usize, usize> {
         self.literals.binary_search_by(|literal| (*literal.group).cmp(group))

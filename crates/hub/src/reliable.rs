@@ -4,17 +4,18 @@ use std::sync::Arc;
 
 use hublet_wire::client::Subprotocol;
 use hublet_wire::id::ConnId;
-use hublet_wire::ws::CloseCode;
+use hublet_wire::ws::{self, CloseCode};
 
 use crate::Millis;
+use crate::close::SERVICE_RELOADING;
 use crate::conn::{Conn, Phase, Slot};
-use crate::limits::{UNACKED_BYTES_MAX, UNACKED_MESSAGES_MAX};
+use crate::limits::{CLOSE_TIMEOUT_MS, UNACKED_BYTES_MAX, UNACKED_MESSAGES_MAX};
 use crate::publish::Publish;
 use crate::shard::{Effect, Shard};
 use crate::unacked::{Batch, Numbered, Unacked};
 
 /// Why a connection ended that the application is told (client-protocols.md §9.3).
-const RECOVERY_TIMED_OUT: &str = "The connection recovery timeout expired.";
+pub(crate) const RECOVERY_TIMED_OUT: &str = "The connection recovery timeout expired.";
 const BUFFER_FULL: &str = "The reliable message buffer is full.";
 
 /// What a reliable connection has beyond others.
@@ -41,6 +42,8 @@ enum Socket {
     Attached,
     /// There, until the answer to the client's close frame is written.
     Leaving,
+    /// There, until the client answers the close frame of a planned stop.
+    Dismissed,
     /// Gone; the connection ends at this time.
     Gone { ends: Millis },
 }
@@ -48,6 +51,11 @@ enum Socket {
 impl Reliable {
     pub(crate) fn has_socket(&self) -> bool {
         self.socket == Socket::Attached
+    }
+
+    /// Whether its client was told to come back to the next process.
+    pub(crate) fn is_dismissed(&self) -> bool {
+        self.socket == Socket::Dismissed
     }
 
     /// Whether there is more than may wait for a client.
@@ -127,9 +135,52 @@ impl Shard {
         conn.and_then(Conn::reliable).is_some_and(|reliable| reliable.socket == Socket::Leaving)
     }
 
-    /// Begins to let a client back in; `None` when there is no such connection, or it is not reliable. Ends with
+    /// Tells the client of a reliable connection that the service stops, and keeps the connection for the next process.
+    /// False for all others, and for those whose clients have not come to be connected.
+    pub(crate) fn dismiss(&mut self, slot: Slot, now: Millis) -> bool {
+        let conn = self.conns.get(slot as usize).filter(|conn| conn.announced);
+        let Some((conn, reliable)) = conn.and_then(|conn| Some((conn, conn.reliable()?))) else {
+            return false;
+        };
+        if !reliable.has_socket() {
+            return true;
+        }
+        let id = conn.id;
+        self.cancel_invocations(slot);
+        self.control(slot, |format| format.disconnected_frame(SERVICE_RELOADING));
+        self.enqueue(slot, ws::encode_close(CloseCode::SERVICE_RESTART, SERVICE_RELOADING));
+        // The socket may have been too slow for it.
+        let conn = self.conns.get_mut(slot as usize).filter(|conn| conn.has_socket());
+        if let Some(reliable) = conn.and_then(Conn::reliable_mut) {
+            reliable.socket = Socket::Dismissed;
+            self.closing.push_back((now + CLOSE_TIMEOUT_MS, id));
+        }
+        true
+    }
+
+    /// Whether nothing more can happen to the connections that are left by a planned stop: they are without sockets, and
+    /// no event handler owes an answer.
+    pub fn is_at_rest(&mut self) -> bool {
+        let is_at_rest = |conn: &Conn| {
+            let is_gone = |reliable: &Reliable| matches!(reliable.socket, Socket::Gone { .. });
+            conn.phase == Phase::Open && conn.reliable().is_some_and(is_gone) && conn.turn().is_none()
+        };
+        // A connection at rest stays so, since no client comes back to a service that stops.
+        while self.stopping && self.at_rest_below < self.conns.capacity() {
+            if self.conns.get(self.at_rest_below).is_some_and(|conn| !is_at_rest(conn)) {
+                return false;
+            }
+            self.at_rest_below += 1;
+        }
+        self.stopping
+    }
+
+    /// Begins to let a client back in; `None` when there is no such connection, it is not reliable, or the service stops. Ends with
     /// [`Shard::resumed`] or [`Shard::not_resumed`]. An attempt that is still under way is given up.
     pub fn resume(&mut self, id: ConnId, hub: &str) -> Option<(Subprotocol, Attempt)> {
+        if self.stopping {
+            return None;
+        }
         let hub_key = self.hubs.key(hub)?;
         let slot = self.slot_of(hub_key, &id)?;
         let conn = self.conns.get_mut(slot as usize)?;
@@ -156,8 +207,12 @@ impl Shard {
 
     /// The client is back, on a new socket; the old one, if there is one, is dropped by the caller. It is told that it is
     /// connected, gets everything that it has not acknowledged, and then goes on (client-protocols.md §5.4, decision D8).
-    /// False when the connection ended meanwhile, or the client tried again.
+    /// False when the connection ended meanwhile, the client tried again, or the service stops.
     pub fn resumed(&mut self, id: ConnId, attempt: Attempt, token: &str) -> bool {
+        if self.stopping {
+            self.not_resumed(id, attempt);
+            return false;
+        }
         let now = self.now;
         self.settle();
         let slot = id.slot;
@@ -195,6 +250,10 @@ impl Shard {
 
     /// Ends the connections whose clients did not come back in time.
     pub(crate) fn end_abandoned(&mut self, now: Millis) {
+        if self.stopping {
+            // The next process waits for them once more.
+            return;
+        }
         while let Some((ends, id)) = self.waiting.pop_front_if(|(ends, _)| *ends <= now) {
             let conn = self.conns.get(id.slot as usize).filter(|conn| conn.id == id);
             let is_gone = conn.and_then(Conn::reliable).is_some_and(|reliable| {

@@ -12,6 +12,7 @@ use smallvec::{SmallVec, smallvec};
 use crate::Millis;
 use crate::conn::{Conn, Phase, Protocol, Slot};
 use crate::publish::Publish;
+use crate::reliable::Reliable;
 use crate::shard::Shard;
 use crate::target::Target;
 
@@ -23,6 +24,14 @@ impl Shard {
     pub fn received(&mut self, slot: Slot, event: Event<'_>, now: Millis) {
         let Some(conn) = self.conns.get_mut(slot as usize) else { return };
         conn.last_received = now;
+        if conn.reliable().is_some_and(Reliable::is_dismissed) {
+            // What comes now was not read: its client sends it again when it is back.
+            if let Event::Close { .. } = event {
+                self.let_go(slot);
+                self.mark_dirty(slot);
+            }
+            return;
+        }
         match (conn.phase, event) {
             (Phase::Open, Event::Text(text)) => self.message(slot, Frame::Text(text), now),
             (Phase::Open, Event::Binary(bytes)) => self.message(slot, Frame::Binary(bytes), now),

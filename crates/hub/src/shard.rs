@@ -85,6 +85,10 @@ pub struct Shard {
     pub(crate) streaming: BTreeSet<Slot>,
     /// Connections whose streams made progress in this turn.
     pub(crate) stream_acks: Vec<Slot>,
+    /// A planned stop has begun: reliable connections wait for the next process.
+    pub(crate) stopping: bool,
+    /// All connections in slots below are at rest, since the stop began.
+    pub(crate) at_rest_below: usize,
     /// When this turn began.
     pub(crate) now: Millis,
     /// Milliseconds since 1970 at time 0.
@@ -118,6 +122,8 @@ impl Shard {
             queued_bytes: 0,
             streaming: BTreeSet::new(),
             stream_acks: Vec::new(),
+            stopping: false,
+            at_rest_below: 0,
             now: 0,
             epoch_ms: 0,
             policies: Arc::default(),
@@ -258,8 +264,8 @@ impl Shard {
     /// Adds a connection to a group; `false` when it is in too many already.
     pub(crate) fn join(&mut self, slot: Slot, group: &Arc<str>) -> bool {
         self.settle();
-        let Some(conn) = self.conns.get_mut(slot as usize) else { return true };
-        let Some(hub) = self.hubs.get_mut(conn.hub) else { return true };
+        let Some(conn) = self.conns.get(slot as usize) else { return true };
+        let Some(hub) = self.hubs.get(conn.hub) else { return true };
         let known = hub.groups.key(group);
         if known.is_some_and(|key| conn.is_member(key)) {
             return true;
@@ -267,6 +273,15 @@ impl Shard {
         if conn.groups.len() >= self.limits.groups_per_connection_max {
             return false;
         }
+        self.add_to_group(slot, group);
+        self.tell_presence(slot, group, EventKind::GroupJoined);
+        true
+    }
+
+    /// Adds a connection to a group that it is not in.
+    pub(crate) fn add_to_group(&mut self, slot: Slot, group: &Arc<str>) {
+        let Some(conn) = self.conns.get_mut(slot as usize) else { return };
+        let Some(hub) = self.hubs.get_mut(conn.hub) else { return };
         let (key, first) = hub.groups.key_or_insert(group);
         if let Some(members) = hub.groups.get_mut(key) {
             let position = members.push(Member { slot, back: position(conn.groups.len()) });
@@ -275,8 +290,6 @@ impl Shard {
         if first && let Some(hub_name) = self.hubs.name(conn.hub) {
             self.directory.enter_group(hub_name, group, self.index);
         }
-        self.tell_presence(slot, group, EventKind::GroupJoined);
-        true
     }
 
     /// Whether a connection may be in all these groups, too.

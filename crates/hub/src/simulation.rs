@@ -15,6 +15,7 @@ use hublet_wire::ws::{Decoder, Event, Role};
 
 mod check;
 mod observe;
+mod restart;
 
 use self::check::check_shard;
 use self::observe::observed;
@@ -126,6 +127,8 @@ struct World {
     recovered: u64,
     /// Times that a client came back.
     resumed: u64,
+    /// Sessions that another process took up.
+    restarted: u64,
     limits: Limits,
 }
 
@@ -169,6 +172,7 @@ impl World {
             answered: 0,
             recovered: 0,
             resumed: 0,
+            restarted: 0,
             limits,
         }
     }
@@ -189,6 +193,7 @@ impl World {
             62..70 => self.rest_send(),
             70..74 => self.rest_membership(),
             74..76 => self.answer_event(),
+            76 if self.rng.below(8) == 0 => self.restart(),
             76..77 => self.with_client(Self::break_or_come_back),
             77..78 => self.with_client(Self::client_acknowledges),
             78..80 => self.with_client(|world, key| {
@@ -272,31 +277,6 @@ impl World {
 
     fn disconnect(&mut self, (shard, slot): (usize, Slot)) {
         self.shards[shard].disconnected(slot);
-    }
-
-    /// The socket of a reliable client breaks, or the client is back with a new one.
-    fn break_or_come_back(&mut self, key: (usize, Slot)) {
-        let Some(client) = self.clients.get(&key) else { return };
-        match &client.reliable {
-            Some(Ledger { cut: true, .. }) => self.come_back(key),
-            Some(_) => self.shards[key.0].disconnected(key.1),
-            None => {}
-        }
-    }
-
-    fn come_back(&mut self, key: (usize, Slot)) {
-        let Some(client) = self.clients.get_mut(&key) else { return };
-        let shard = &mut self.shards[key.0];
-        assert!(shard.resume(client.id, if client.hub == "h1" { "h2" } else { "h1" }).is_none());
-        let (_, given_up) = shard.resume(client.id, client.hub).expect("its time is not over");
-        let (_, attempt) = shard.resume(client.id, client.hub).expect("it may try again");
-        assert!(!shard.resumed(client.id, given_up, "token"), "the last attempt counts");
-        shard.not_resumed(client.id, given_up);
-        if let Some(ledger) = &mut client.reliable {
-            ledger.cut = false;
-        }
-        assert!(shard.resumed(client.id, attempt, "token"));
-        self.resumed += 1;
     }
 
     fn client_acknowledges(&mut self, key: (usize, Slot)) {
@@ -578,8 +558,10 @@ impl World {
                         }
                     }
                 }
-                Command::Members { .. } | Command::Verdict { .. } | Command::Configure(_) | Command::Stop => {
-                }
+                Command::Members { .. }
+                | Command::Verdict { .. }
+                | Command::Configure(_)
+                | Command::Stop { .. } => {}
             }
             self.shards[shard].apply(command, self.now);
         }
@@ -760,7 +742,7 @@ fn random_worlds_lose_and_double_nothing() {
         Some(seed) => seed..seed + 1,
         None => 1..1 + number("HUBLET_SIM_RUNS").unwrap_or(150),
     };
-    let (mut received, mut answered, mut recovered, mut resumed, mut cut) = (0, 0, 0, 0, 0);
+    let (mut received, mut answered, mut recovered, mut resumed, mut restarted, mut cut) = (0, 0, 0, 0, 0, 0);
     for seed in seeds {
         let outcome = std::panic::catch_unwind(|| {
             let mut world = World::new(seed);
@@ -773,11 +755,13 @@ fn random_worlds_lose_and_double_nothing() {
                 world.answered,
                 world.recovered,
                 world.resumed,
+                world.restarted,
                 world.shards.iter().map(|shard| shard.slow_consumers).sum::<u64>(),
             )
         });
         match outcome {
-            Ok((events, answers, whole, back, slow)) => {
+            Ok((events, answers, whole, back, taken_up, slow)) => {
+                restarted += taken_up;
                 recovered += whole;
                 resumed += back;
                 received += events;
@@ -794,5 +778,6 @@ fn random_worlds_lose_and_double_nothing() {
     assert!(received > 100, "clients received something");
     assert!(answered > 0, "some events were answered");
     assert!(recovered > 0 && resumed > 0, "some clients came back");
+    assert!(restarted > 0, "some sessions outlived their process");
     assert!(cut > 0 || number("HUBLET_SIM_SEED").is_some(), "some slow consumer was cut");
 }

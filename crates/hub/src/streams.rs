@@ -28,6 +28,23 @@ pub(crate) struct Stream {
     ack_is_due: bool,
 }
 
+impl Stream {
+    /// Its group, whether its publisher is left out, the number of the next part, and its idle time-out in milliseconds.
+    pub(crate) fn parts(&self) -> (&Arc<str>, bool, u64, u32) {
+        (&self.group, self.no_echo, self.expected, self.idle_timeout_ms)
+    }
+
+    /// A stream from [`Stream::parts`]; its idle time is not counted before [`Stream::touch`].
+    pub(crate) fn restore(group: Arc<str>, no_echo: bool, expected: u64, idle_timeout_ms: u32) -> Self {
+        Self { group, no_echo, expected, idle_timeout_ms, idle_at: Millis::MAX, ack_is_due: false }
+    }
+
+    /// Counts its idle time from now on.
+    pub(crate) fn touch(&mut self, now: Millis) {
+        self.idle_at = now + u64::from(self.idle_timeout_ms);
+    }
+}
+
 impl Shard {
     pub(crate) fn start_stream(
         &mut self,
@@ -197,7 +214,7 @@ impl Shard {
         let streams = &mut self.conns.get_mut(slot as usize)?.extra.as_mut()?.streams;
         let id = streams.get_key_value(stream_id).map(|(id, _)| Arc::clone(id))?;
         let stream = streams.get_mut(stream_id)?;
-        stream.idle_at = now + u64::from(stream.idle_timeout_ms);
+        stream.touch(now);
         Some((id, stream))
     }
 

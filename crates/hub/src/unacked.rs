@@ -50,6 +50,28 @@ impl Unacked {
         numbered
     }
 
+    /// What there was: all up to a number is acknowledged, and these messages are not. `None`: they do not follow each
+    /// other.
+    pub(crate) fn restore(acknowledged: u64, batches: Vec<Numbered>) -> Option<Self> {
+        let mut unacked = Self { acknowledged, last: acknowledged, ..Self::default() };
+        for (at, numbered) in batches.into_iter().enumerate() {
+            let last = numbered.first.checked_add(numbered.batch.len() as u64)?.checked_sub(1)?;
+            // The beginning of the first batch may be acknowledged.
+            let follows = if at == 0 {
+                (1..=acknowledged.checked_add(1)?).contains(&numbered.first) && last > acknowledged
+            } else {
+                numbered.first == unacked.last.checked_add(1)?
+            };
+            if !follows || numbered.batch.is_empty() {
+                return None;
+            }
+            unacked.last = last;
+            unacked.bytes += numbered.after(acknowledged).map(|(_, message)| cost(message)).sum::<usize>();
+            unacked.batches.push_back(numbered);
+        }
+        Some(unacked)
+    }
+
     /// Forgets all messages up to a number; one beyond the last clears all (client-protocols.md §5.2).
     pub(crate) fn acknowledge(&mut self, number: u64) {
         let number = number.min(self.last);
@@ -142,6 +164,10 @@ mod tests {
                 prop_assert_eq!(&waiting, &model.iter().copied().collect::<Vec<_>>());
                 prop_assert_eq!(unacked.len(), model.len() as u64);
                 prop_assert_eq!(unacked.bytes(), model.iter().map(|(_, size)| size).sum::<usize>());
+                let batches = unacked.batches().cloned().collect();
+                let restored = Unacked::restore(unacked.acknowledged(), batches).expect("they follow each other");
+                prop_assert_eq!((restored.len(), restored.bytes()), (unacked.len(), unacked.bytes()));
+                unacked = restored;
             }
         }
     }

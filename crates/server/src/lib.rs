@@ -19,6 +19,7 @@ mod mailbox;
 mod node;
 mod reload;
 mod rest;
+mod sessions;
 mod shard_loop;
 mod stream;
 
@@ -29,12 +30,12 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use hublet_hub::{HubPolicies, Limits, Shard};
-use hublet_store::Store;
+use hublet_store::{SessionFiles, Store};
 use hublet_upstream::{Courier, Outbox, Upstream};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-use crate::config::{Config, ConfigError, KeySource, RulesByHub};
+use crate::config::{Config, ConfigError, Durability, KeySource, RulesByHub};
 use crate::control::Control;
 use crate::http::{HttpContext, Shared};
 pub use crate::hubs::HubChanges;
@@ -43,6 +44,7 @@ use crate::issuer::Issuers;
 use crate::node::Node;
 pub use crate::reload::Reloaded;
 use crate::rest::RateLimit;
+use crate::sessions::FoundSessions;
 use crate::shard_loop::ShardLoop;
 
 /// This node's number in connection ids; there is one node until clustering exists.
@@ -86,8 +88,21 @@ impl Server {
         let told = node.clone();
         let tell_shards = move |rules: &RulesByHub| told.configure(&Arc::new(policies(rules)));
         let store = Store::at(&config.data);
-        upstream.use_outbox(Outbox::open(&store)?);
+        // Also those that this process will not keep itself.
+        let files = SessionFiles::at(&config.data);
+        let mut found = FoundSessions::read(&files);
+        let taken_up = found.ids();
+        upstream.use_outbox(Outbox::open_among(&store, |conn| taken_up.contains(&conn))?);
         let hubs = Hubs::new(config, store, Arc::clone(&upstream), Box::new(tell_shards))?;
+        // All of them before there are clients: whoever publishes then finds the members of all groups.
+        let own: Vec<Shard> = (0..shards)
+            .map(|index| {
+                let mut shard = new_shard(index, &node, config);
+                found.restore(index, &mut shard, &node);
+                shard
+            })
+            .collect();
+        found.end(&node);
         let mut endpoints = Vec::new();
         let mut by_shard: Vec<Vec<Listener>> = (0..shards).map(|_| Vec::new()).collect();
         let mut listen_on = |listen: &[SocketAddr], by_default: bool, acceptor: Option<&TlsAcceptor>| {
@@ -111,7 +126,7 @@ impl Server {
         let rate_limit = config.limits.rest_requests_per_second.map(|rate| Arc::new(RateLimit::new(rate)));
         let issuers = Issuers::new(&config.auth.issuers);
         let mut threads = Vec::new();
-        for (index, listeners) in by_shard.into_iter().enumerate() {
+        for ((index, listeners), shard) in by_shard.into_iter().enumerate().zip(own) {
             let shared = Shared {
                 node: node.clone(),
                 config: Arc::clone(config),
@@ -124,7 +139,7 @@ impl Server {
             let (node, config) = (node.clone(), Arc::clone(config));
             // The runtime is built here, so that its failure is the caller's to see.
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            let run = move || runtime.block_on(run_shard(index, &node, &config, listeners, &context));
+            let run = move || runtime.block_on(run_shard(shard, index, &node, &config, listeners, &context));
             threads.push(std::thread::Builder::new().name(format!("shard-{index}")).spawn(move || {
                 if let Err(error) = run() {
                     tracing::error!(%error, "a shard failed");
@@ -141,6 +156,14 @@ impl Server {
             });
         };
         let control = Control::start(work, async move { rest.drained().await })?;
+        // Not before: a start that fails leaves them for the next one.
+        if let Err(error) = files.clear() {
+            tracing::error!(
+                %error,
+                "{} cannot be emptied, so the next start takes up sessions that are over. Remove it.",
+                files.folder().display()
+            );
+        }
         Ok(Self { config: Arc::clone(config), node, hubs, endpoints, threads, control })
     }
 
@@ -162,16 +185,24 @@ impl Server {
     /// Stops: no new connections, a proper close for each client, the events of all that, then the threads end. Blocks at
     /// most 9.5 s.
     pub fn stop(self) {
-        self.node.stop();
+        self.node.stop(self.config.durability != Durability::None);
         let deadline = Instant::now() + STOP_TIMEOUT;
         let end = |thread: JoinHandle<()>| {
             while !thread.is_finished() && Instant::now() < deadline {
                 std::thread::sleep(STOP_POLL);
             }
+            thread.is_finished()
         };
-        self.threads.into_iter().for_each(end);
+        for (shard, thread) in self.threads.into_iter().enumerate() {
+            if !end(thread) {
+                tracing::error!(
+                    shard,
+                    "A shard did not end in time: what it still had to do or to keep is lost."
+                );
+            }
+        }
         // After the shards, whose last events it may have to take further.
-        end(self.control.stop());
+        let _ = end(self.control.stop());
     }
 }
 
@@ -193,14 +224,7 @@ struct Listener {
     acceptor: Option<TlsAcceptor>,
 }
 
-async fn run_shard(
-    index: usize,
-    node: &Node,
-    config: &Config,
-    listeners: Vec<Listener>,
-    context: &Arc<HttpContext>,
-) -> io::Result<()> {
-    let Some(mailbox) = node.mailbox(index) else { return Ok(()) };
+fn new_shard(index: usize, node: &Node, config: &Config) -> Shard {
     let limits = Limits {
         queue_bytes_max: config.limits.outgoing_queue_bytes,
         groups_per_connection_max: config.limits.groups_per_connection,
@@ -208,7 +232,18 @@ async fn run_shard(
         retention_ms: u64::try_from(config.limits.recovery_timeout.as_millis()).unwrap_or(u64::MAX),
         ..Limits::default()
     };
-    let shard = Shard::new(index, NODE_ID, limits, Arc::clone(node.directory()));
+    Shard::new(index, NODE_ID, limits, Arc::clone(node.directory()))
+}
+
+async fn run_shard(
+    shard: Shard,
+    index: usize,
+    node: &Node,
+    config: &Config,
+    listeners: Vec<Listener>,
+    context: &Arc<HttpContext>,
+) -> io::Result<()> {
+    let Some(mailbox) = node.mailbox(index) else { return Ok(()) };
     for Listener { socket, acceptor } in listeners {
         let listener = TcpListener::from_std(socket)?;
         tokio::spawn(listen::accept_loop(listener, acceptor, Arc::clone(context)));
@@ -216,7 +251,10 @@ async fn run_shard(
     let courier = context.courier.clone();
     let shard_loop = ShardLoop::new(shard, Arc::clone(mailbox), node.clone(), courier, config);
     // A turn bounds its own work; tokio's budget would only cut a batch of reads in two.
-    tokio::task::coop::unconstrained(shard_loop.run()).await;
+    let left_behind = tokio::task::coop::unconstrained(shard_loop.run()).await;
+    if let Some(left_behind) = left_behind {
+        left_behind.write(index, &SessionFiles::at(&config.data));
+    }
     context.idle().await;
     context.courier.idle().await;
     Ok(())

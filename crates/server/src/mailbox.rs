@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use hublet_hub::{Accept, Attempt, Command, Slot};
+use hublet_hub::{Accept, Attempt, Command, Saved, Slot};
 use hublet_wire::client::Subprotocol;
 use hublet_wire::id::ConnId;
 use tokio::sync::{Notify, oneshot};
@@ -19,6 +19,8 @@ const HIGH_WATER_BYTES: usize = 16 << 20;
 pub(crate) enum Letter {
     /// Carry out a command.
     Command(Command),
+    /// End sessions that the process before had on another shard.
+    End(Saved),
     /// Make an id for a client that an event handler is asked about; without an answer it is refused.
     Reserve(oneshot::Sender<ConnId>),
     /// Register a client whose handshake is about to be answered: under its reserved id, or under a new one. Its id is
@@ -38,7 +40,18 @@ pub(crate) enum Letter {
 #[derive(Default)]
 struct Letters {
     waiting: Vec<Letter>,
-    is_closed: bool,
+    state: State,
+}
+
+/// Whether letters are taken.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum State {
+    #[default]
+    Open,
+    /// The shard has ended, and nobody misses what is sent to it.
+    Closed,
+    /// The shard has ended, and its sessions go on without what is sent to it.
+    Left,
 }
 
 /// The inbox of one shard. Letters of one sender keep their order.
@@ -58,11 +71,11 @@ impl std::fmt::Debug for Mailbox {
 
 impl Mailbox {
     /// Appends a letter that carries `payload_bytes`. A closed mailbox drops it: whoever waits for an answer learns
-    /// that there is none.
-    pub(crate) fn push(&self, letter: Letter, payload_bytes: usize) {
+    /// that there is none. False when somebody will miss it.
+    pub(crate) fn push(&self, letter: Letter, payload_bytes: usize) -> bool {
         let mut letters = self.letters.lock().unwrap_or_else(PoisonError::into_inner);
-        if letters.is_closed {
-            return;
+        if letters.state != State::Open {
+            return letters.state == State::Closed;
         }
         self.waiting_bytes.fetch_add(payload_bytes + LETTER_BYTES, Ordering::Relaxed);
         letters.waiting.push(letter);
@@ -71,6 +84,7 @@ impl Mailbox {
         if was_empty {
             self.wake.notify_one();
         }
+        true
     }
 
     /// Takes all letters into `into`, which must be empty. Returns whether the mailbox was congested before.
@@ -80,12 +94,12 @@ impl Mailbox {
         self.waiting_bytes.swap(0, Ordering::Relaxed) > HIGH_WATER_BYTES
     }
 
-    /// Drops what waits and all that is still sent: the shard has ended.
-    pub(crate) fn close(&self) {
+    /// Takes the last letters: the shard ends, and all that is still sent is dropped. `leaves_sessions`: somebody misses it.
+    pub(crate) fn close(&self, leaves_sessions: bool) -> Vec<Letter> {
         let mut letters = self.letters.lock().unwrap_or_else(PoisonError::into_inner);
-        letters.is_closed = true;
-        letters.waiting.clear();
+        letters.state = if leaves_sessions { State::Left } else { State::Closed };
         self.waiting_bytes.store(0, Ordering::Relaxed);
+        std::mem::take(&mut letters.waiting)
     }
 
     /// Whether publishers should hold back.

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use bytes::Bytes;
 use hublet_hub::directory::Topic;
 use hublet_hub::{
-    Accept, Attempt, Command, ConnOp, Directory, HubPolicies, MemberEntry, Outcome, Publish, ShardSet, Target,
+    Accept, Attempt, Command, ConnOp, Directory, HubPolicies, MemberEntry, Outcome, Publish, Saved, ShardSet,
+    Target,
 };
 use hublet_wire::client::Subprotocol;
 use hublet_wire::id::ConnId;
@@ -16,9 +17,10 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::mailbox::{Letter, Mailbox};
 use crate::stream::Stream;
 
-/// A shard's mailbox is over its high-water mark: the caller should try again later.
+/// A shard's mailbox is over its high-water mark, or its sessions are on their way to the next process: the caller should
+/// try again later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("The service is overloaded. Try again in a moment.")]
+#[error("The service is overloaded or restarts. Try again in a moment.")]
 pub(crate) struct Overloaded;
 
 /// Why a client was not registered.
@@ -40,6 +42,8 @@ struct Inner {
     mailboxes: Box<[Arc<Mailbox>]>,
     connections: AtomicUsize,
     stopping: watch::Sender<bool>,
+    /// Shards that have something to do with clients during a stop.
+    restless: AtomicUsize,
 }
 
 impl Node {
@@ -50,18 +54,19 @@ impl Node {
             mailboxes: (0..shards).map(|_| Arc::new(Mailbox::default())).collect(),
             connections: AtomicUsize::new(0),
             stopping: watch::Sender::new(false),
+            restless: AtomicUsize::new(shards),
         }))
     }
 
     /// Sends a message to the shards that have receivers.
     ///
     /// # Errors
-    /// [`Overloaded`] when one of them is too far behind; then none gets it.
+    /// [`Overloaded`] when one of them is too far behind, then none gets it; or when a stop has come so far that one of them
+    /// cannot keep it for its sessions.
     pub(crate) fn publish(&self, publish: Publish) -> Result<(), Overloaded> {
         let shards = self.0.directory.shards_of(&publish.hub, &publish.target);
         self.check_load(shards)?;
-        self.forward(shards, &Arc::new(publish));
-        Ok(())
+        if self.forward(shards, &Arc::new(publish)) { Ok(()) } else { Err(Overloaded) }
     }
 
     /// Acts on the connections of a target on all shards.
@@ -191,11 +196,36 @@ impl Node {
         let _ = self.0.stopping.subscribe().wait_for(|stopping| *stopping).await;
     }
 
-    /// Begins a stop: every connection is told and closed.
-    pub(crate) fn stop(&self) {
+    /// Begins a stop: every connection is told and closed. With `keep_reliable` the reliable ones only lose their sockets.
+    pub(crate) fn stop(&self, keep_reliable: bool) {
         self.0.stopping.send_replace(true);
         for mailbox in &self.0.mailboxes {
-            mailbox.push(Letter::Command(Command::Stop), 0);
+            mailbox.push(Letter::Command(Command::Stop { keep_reliable }), 0);
+        }
+    }
+
+    /// A shard has nothing more to do with clients. What it sent to others before has been sent.
+    pub(crate) fn rests(&self) {
+        if self.0.restless.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.wake_all();
+        }
+    }
+
+    /// Whether no shard has anything to do with clients, so that none will get anything more from another.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        self.0.restless.load(Ordering::Acquire) == 0
+    }
+
+    /// Connections are there without having been accepted.
+    pub(crate) fn entered(&self, connections: usize) {
+        self.0.connections.fetch_add(connections, Ordering::Relaxed);
+    }
+
+    /// Lets the first shard end sessions of a shard that is no more.
+    pub(crate) fn end_sessions(&self, saved: Saved) {
+        self.entered(saved.len());
+        if let Some(mailbox) = self.0.mailboxes.first() {
+            mailbox.push(Letter::End(saved), 0);
         }
     }
 
@@ -212,12 +242,15 @@ impl Node {
         self.0.mailboxes.get(shard)
     }
 
-    /// Hands a message to other shards, however busy they are; the sender's reading is what gets slowed.
-    pub(crate) fn forward(&self, shards: ShardSet, publish: &Arc<Publish>) {
+    /// Hands a message to other shards, however busy they are; the sender's reading is what gets slowed. False when the
+    /// sessions of one of them miss it.
+    pub(crate) fn forward(&self, shards: ShardSet, publish: &Arc<Publish>) -> bool {
         let bytes = publish.payload.bytes().len();
+        let mut taken = true;
         for mailbox in self.mailboxes(shards) {
-            mailbox.push(Letter::Command(Command::Deliver(Arc::clone(publish))), bytes);
+            taken &= mailbox.push(Letter::Command(Command::Deliver(Arc::clone(publish))), bytes);
         }
+        taken
     }
 
     /// Whether some shard is so far behind that clients of all shards should be read no further for now.

@@ -11,12 +11,13 @@ use ring::rand::{SecureRandom, SystemRandom};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, MissedTickBehavior};
 
-use crate::config::Config;
+use crate::config::{Config, Durability};
 use crate::conn_io::{ConnIo, Read, Write};
 use crate::http::now_s;
 use crate::keys::AccessKeys;
 use crate::mailbox::{Letter, Mailbox};
 use crate::node::{Attach, Node};
+use crate::sessions::{self, LeftBehind};
 
 /// The buffer that is lent to whichever socket has bytes.
 const READ_BUFFER_BYTES: usize = 64 << 10;
@@ -26,6 +27,8 @@ const FLUSHES_PER_TURN: usize = 256;
 const TICK_MS: Millis = 1_000;
 /// Sockets read per turn.
 const READS_PER_TURN: usize = 256;
+/// How long a stop waits for event handlers whose answers are part of sessions, and for shards that have more to do.
+const STOP_WAIT_MS: Millis = 7_500;
 
 /// A shard, the sockets of its connections, and the clock.
 pub(crate) struct ShardLoop {
@@ -38,6 +41,13 @@ pub(crate) struct ShardLoop {
     message_bytes_max: usize,
     random: SystemRandom,
     started: Instant,
+    /// When that was, in milliseconds since 1970.
+    epoch_ms: u64,
+    /// When the end of a stop waits no longer.
+    stop_until: Option<Millis>,
+    /// Reported as having nothing more to do with clients.
+    rests: bool,
+    keeps_sessions: bool,
     now: Millis,
     buffer: Box<[u8]>,
     letters: Vec<Letter>,
@@ -64,6 +74,10 @@ impl ShardLoop {
             message_bytes_max: config.limits.message_bytes,
             random: SystemRandom::new(),
             started: Instant::now(),
+            epoch_ms: sessions::now_ms(),
+            stop_until: None,
+            rests: false,
+            keeps_sessions: config.durability != Durability::None,
             now: 0,
             buffer: vec![0; READ_BUFFER_BYTES].into_boxed_slice(),
             letters: Vec::new(),
@@ -71,8 +85,9 @@ impl ShardLoop {
         }
     }
 
-    /// Runs until a stop has begun and the last connection is gone.
-    pub(crate) async fn run(mut self) {
+    /// Runs until a stop has come to its end: no client has a socket, and nothing is on its way between shards. Returns the
+    /// shard with its sessions, if they are kept.
+    pub(crate) async fn run(mut self) -> Option<LeftBehind> {
         let mut next_tick = TICK_MS;
         // Only wakes the idle loop; whether a tick is due is decided by the clock, so that load cannot starve it.
         let mut alarm = tokio::time::interval(Duration::from_millis(TICK_MS));
@@ -88,10 +103,8 @@ impl ShardLoop {
             let reads_left = self.read_ready();
             let writes_left = self.flush_dirty();
             self.carry_out_effects();
-            if self.node.is_stopping() && self.shard.connections() == 0 {
-                // Requests that are still being answered must not wait for this shard.
-                self.mailbox.close();
-                return;
+            if self.node.is_stopping() && self.may_end() {
+                return self.end();
             }
             if reads_left || writes_left {
                 // HTTP requests and the poller get their turn between ours.
@@ -105,38 +118,62 @@ impl ShardLoop {
         }
     }
 
+    /// Whether a stop needs this shard no more.
+    fn may_end(&mut self) -> bool {
+        if !self.rests && self.shard.is_at_rest() {
+            self.rests = true;
+            self.node.rests();
+        }
+        let until = *self.stop_until.get_or_insert(self.now + STOP_WAIT_MS);
+        self.node.is_at_rest() || self.now >= until
+    }
+
+    /// Takes what was sent to this shard last. Requests that are still being answered must not wait for it.
+    fn end(mut self) -> Option<LeftBehind> {
+        let leaves_sessions = self.keeps_sessions && self.shard.connections() > 0;
+        for letter in self.mailbox.close(leaves_sessions) {
+            self.take(letter);
+        }
+        self.shard.settle();
+        self.carry_out_effects();
+        leaves_sessions.then_some(LeftBehind { shard: self.shard, epoch_ms: self.epoch_ms })
+    }
+
     fn drain_mailbox(&mut self) {
         let mut letters = std::mem::take(&mut self.letters);
         let was_congested = self.mailbox.take(&mut letters);
-        for letter in letters.drain(..) {
-            match letter {
-                Letter::Command(command) => self.shard.apply(command, self.now),
-                Letter::Reserve(answer) => {
-                    if let Some(id) = self.reserve() {
-                        self.tell_id(id, answer);
-                    }
-                }
-                Letter::Accept(id, accept, answer) => self.accept(id, *accept, answer),
-                Letter::Resume(id, hub, answer) => {
-                    if let Some((subprotocol, attempt)) = self.shard.resume(id, &hub)
-                        && answer.send((subprotocol, attempt)).is_err()
-                    {
-                        self.shard.not_resumed(id, attempt);
-                    }
-                }
-                Letter::NotResumed(id, attempt) => self.shard.not_resumed(id, attempt),
-                Letter::Attach(attach) => self.attach(*attach),
-                Letter::Abandon(id) => {
-                    if self.shard.has(id) {
-                        self.shard.disconnected(id.slot);
-                    }
-                    self.courier.forget(id);
-                }
-            }
-        }
+        letters.drain(..).for_each(|letter| self.take(letter));
         self.letters = letters;
         if was_congested {
             self.node.wake_all();
+        }
+    }
+
+    fn take(&mut self, letter: Letter) {
+        match letter {
+            Letter::Command(command) => self.shard.apply(command, self.now),
+            Letter::End(saved) => _ = self.shard.restore(saved),
+            Letter::Reserve(answer) => {
+                if let Some(id) = self.reserve() {
+                    self.tell_id(id, answer);
+                }
+            }
+            Letter::Accept(id, accept, answer) => self.accept(id, *accept, answer),
+            Letter::Resume(id, hub, answer) => {
+                if let Some((subprotocol, attempt)) = self.shard.resume(id, &hub)
+                    && answer.send((subprotocol, attempt)).is_err()
+                {
+                    self.shard.not_resumed(id, attempt);
+                }
+            }
+            Letter::NotResumed(id, attempt) => self.shard.not_resumed(id, attempt),
+            Letter::Attach(attach) => self.attach(*attach),
+            Letter::Abandon(id) => {
+                if self.shard.has(id) {
+                    self.shard.disconnected(id.slot);
+                }
+                self.courier.forget(id);
+            }
         }
     }
 
@@ -316,7 +353,7 @@ impl ShardLoop {
     fn carry_out_effects(&mut self) {
         for effect in self.shard.take_effects() {
             match effect {
-                Effect::Forward { shards, publish } => self.node.forward(shards, &publish),
+                Effect::Forward { shards, publish } => _ = self.node.forward(shards, &publish),
                 Effect::Event(event) => self.dispatch(*event),
                 Effect::CancelEvent { conn, event, invoked: true } => {
                     self.courier.cancel_invocation(conn, event);

@@ -5,6 +5,7 @@ mod writer;
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
+use std::ops::Bound;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
@@ -136,15 +137,19 @@ impl EventLog {
         done(Err(StoreError::Behind(waiting)));
     }
 
-    /// Ends the connections of a process that is no more: `entry` makes the entry that tells of an end, from connection
-    /// and farewell; without one the connection is only forgotten. To be called before any connection enters: whatever
-    /// has entered is ended. Returns how many there were.
+    /// Ends the connections of a process that is no more, but for those that live on: `entry` makes the entry that tells of
+    /// an end, from connection and farewell; without one the connection is only forgotten. To be called before any
+    /// connection enters: whatever has entered is ended. Returns how many ended.
     ///
     /// Killed on the way, it leaves each connection either ended or to be ended.
     ///
     /// # Errors
     /// The file cannot be read or written.
-    pub fn recover(&self, mut entry: impl FnMut(&[u8], &[u8]) -> Option<Vec<u8>>) -> Result<u64, StoreError> {
+    pub fn recover(
+        &self,
+        lives: impl Fn(&[u8]) -> bool,
+        mut entry: impl FnMut(&[u8], &[u8]) -> Option<Vec<u8>>,
+    ) -> Result<u64, StoreError> {
         let file = &self.0.shared.store.file;
         if file.read(count)?.unwrap_or(0) == 0 {
             return Ok(0);
@@ -152,25 +157,33 @@ impl EventLog {
         // Keeps the writer out, and makes it count again.
         let mut usage = self.0.shared.usage.lock().unwrap_or_else(PoisonError::into_inner);
         usage.is_counted = false;
-        let mut ended = 0;
+        let (mut ended, mut after) = (0, Vec::new());
         loop {
-            let some = file.write(|transaction| {
+            let (seen, some) = file.write(|transaction| {
                 let mut live = transaction.open_table(LIVE)?;
                 let mut outbox = transaction.open_table(OUTBOX)?;
                 let mut next = usage.next.max(writer::next_entry(&outbox)?);
-                let mut some = 0;
-                while some < RECOVERED_AT_ONCE {
-                    let Some((conn, farewell)) = live.pop_first()? else { break };
-                    if let Some(entry) = entry(conn.value(), farewell.value()) {
+                let mut found = Vec::new();
+                let from = (Bound::Excluded(after.as_slice()), Bound::Unbounded);
+                for row in live.range::<&[u8]>(from)?.take(RECOVERED_AT_ONCE) {
+                    let (conn, farewell) = row?;
+                    found.push((conn.value().to_owned(), farewell.value().to_owned()));
+                }
+                let mut ended = 0;
+                for (conn, farewell) in found.iter().filter(|(conn, _)| !lives(conn)) {
+                    live.remove(conn.as_slice())?;
+                    if let Some(entry) = entry(conn, farewell) {
                         outbox.insert(next, &*entry)?;
                         next += 1;
                     }
-                    some += 1;
+                    ended += 1;
                 }
-                Ok(some)
+                let seen = found.len();
+                after = found.pop().map(|(conn, _)| conn).unwrap_or_default();
+                Ok((seen, ended))
             })?;
-            ended += some as u64;
-            if some < RECOVERED_AT_ONCE {
+            ended += some;
+            if seen < RECOVERED_AT_ONCE {
                 return Ok(ended);
             }
         }

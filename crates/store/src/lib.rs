@@ -1,12 +1,13 @@
-//! What hublet keeps on disk: settings of hubs and events that must not be lost.
+//! What hublet keeps on disk: settings of hubs, events that must not be lost, and sessions of clients.
 //!
-//! One file, `hublet.redb` in the data folder, which only one process can have open. It is opened when something is read
+//! Sessions have files of their own, see [`SessionFiles`]. All else is in one file, `hublet.redb` in the data folder, which only one process can have open. It is opened when something is read
 //! from it and made when something is written: a service that keeps nothing has no file.
 
 mod error;
 mod events;
 mod file;
 mod hubs;
+mod sessions;
 #[cfg(test)]
 mod testing;
 
@@ -15,6 +16,7 @@ use std::sync::Arc;
 
 pub use error::StoreError;
 pub use events::{Change, Done, EventLimits, EventLog};
+pub use sessions::{SessionFiles, SessionWriter};
 
 use file::StoreFile;
 

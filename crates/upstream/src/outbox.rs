@@ -17,6 +17,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use hublet_hub::{ClientEvent, EventKind};
 use hublet_store::{Change, EventLimits, EventLog, Store, StoreError};
+use hublet_wire::id::ConnId;
 use tokio::sync::{Notify, oneshot};
 
 use queue::Entry;
@@ -104,18 +105,34 @@ impl Outbox {
     /// # Errors
     /// The store cannot be used, or the thread cannot be started.
     pub fn open(store: &Store) -> io::Result<Self> {
-        Self::open_with(store, LIMITS)
+        Self::open_with(store, LIMITS, |_| false)
     }
 
-    fn open_with(store: &Store, limits: EventLimits) -> io::Result<Self> {
+    /// As [`Self::open`], but connections that `lives` knows are taken up by this process and not ended.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_among(store: &Store, lives: impl Fn(ConnId) -> bool) -> io::Result<Self> {
+        Self::open_with(store, LIMITS, lives)
+    }
+
+    fn open_with(store: &Store, limits: EventLimits, lives: impl Fn(ConnId) -> bool) -> io::Result<Self> {
         let log = store.event_log(limits)?;
         let outbox = Self { log, inbox: Arc::default() };
-        outbox.recover(now_s()).map_err(io::Error::other)?;
+        outbox.recover(lives, now_s()).map_err(io::Error::other)?;
         Ok(outbox)
     }
 
-    fn recover(&self, now_s: u64) -> Result<(), StoreError> {
-        let ended = self.log.recover(|conn, farewell| {
+    fn recover(&self, lives: impl Fn(ConnId) -> bool, now_s: u64) -> Result<(), StoreError> {
+        let lives = |conn: &[u8]| {
+            let conn = std::str::from_utf8(conn).ok().and_then(|conn| conn.parse().ok());
+            let is_living = conn.is_some_and(&lives);
+            if is_living {
+                self.inbox.has_living.store(true, Ordering::Relaxed);
+            }
+            is_living
+        };
+        let ended = self.log.recover(lives, |conn, farewell| {
             let record = Farewell::read(farewell).and_then(|farewell| farewell.told(now_s));
             if record.is_none() {
                 tracing::error!(

@@ -50,6 +50,25 @@ impl Pattern {
         (stars <= STARS_MAX).then(|| Self(tokens.into_boxed_slice()))
     }
 
+    /// A text that gives the same pattern when it is parsed.
+    pub(crate) fn text(&self) -> String {
+        let mut text = String::new();
+        for token in &self.0 {
+            match token {
+                Token::Char(char) => {
+                    if matches!(char, '\\' | '*' | '?') {
+                        text.push('\\');
+                    }
+                    text.push(*char);
+                }
+                Token::One => text.push('?'),
+                Token::Star => text.push('*'),
+                Token::DoubleStar => text.push_str("**"),
+            }
+        }
+        text
+    }
+
     /// Whether the whole of `group` matches, in at most pattern length times group length steps.
     pub fn matches(&self, group: &str) -> bool {
         // What stands before the first wildcard decides most cases.
@@ -114,6 +133,14 @@ mod tests {
 
     fn matches(pattern: &str, group: &str) -> bool {
         Pattern::parse(pattern).expect("a valid pattern").matches(group)
+    }
+
+    #[test]
+    fn texts_give_the_same_pattern() {
+        for text in ["a", "a.*", "?", "**", "a***b", r"\*\?\\", "ü.*.?x**"] {
+            let pattern = Pattern::parse(text).expect("a valid pattern");
+            assert_eq!(Pattern::parse(&pattern.text()), Some(pattern), "{text}");
+        }
     }
 
     #[test]

@@ -218,7 +218,7 @@ fn a_client_without_a_socket_is_not_told_of() {
     let (first, second) = (reserved(1), reserved(2));
     bench.shard.disconnected(first.slot);
     assert_eq!(bench.told(), ["drop"]);
-    bench.shard.apply(Command::Stop, 0);
+    bench.shard.apply(Command::Stop { keep_reliable: false }, 0);
     assert!(!bench.shard.has(second), "a stop ends reservations");
 }
 

@@ -23,7 +23,7 @@ pub use file::ConfigFile;
 pub use hubs::RulesByHub;
 pub(crate) use hubs::{check_listeners, compile as compile_hubs};
 pub(crate) use resolve::is_loopback_host;
-pub use settings::{LimitSettings, RestSettings, Settings, TlsListenSettings};
+pub use settings::{Durability, LimitSettings, ReliableSettings, RestSettings, Settings, TlsListenSettings};
 pub use upstream::{IdentitySettings, SecretSettings, UpstreamSettings};
 
 use hublet_upstream::Environment;
@@ -62,6 +62,8 @@ pub struct Config {
     pub environment: Environment,
     /// Hubs of the configuration file by lower-cased name; hubs that are not listed have the defaults.
     pub hubs: RulesByHub,
+    /// What sessions of reliable clients outlive.
+    pub durability: Durability,
     /// Limits.
     pub limits: Limits,
     /// Parts of the settings, for [`Config::effective`].

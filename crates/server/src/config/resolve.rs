@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hublet_hub::directory::SHARDS_MAX;
 
-use super::settings::{LimitSettings, TlsListenSettings};
+use super::settings::{LimitSettings, ReliableSettings, TlsListenSettings};
 use super::upstream::{self, Shown};
 use super::{
     AllowedOrigins, Auth, Config, ConfigError, KeySource, Limits, PublicEndpoint, Rest, Settings,
@@ -85,6 +85,7 @@ impl Config {
             },
             hubs: hubs::compile(&settings.hubs, &environment)?,
             environment,
+            durability: settings.reliable.durability.unwrap_or_default(),
             limits: limits(&settings.limits)?,
             shown: Shown::of(settings),
         })
@@ -116,6 +117,7 @@ impl Config {
                 cert: tls.settings.cert.clone(),
                 key: tls.settings.key.clone(),
             }),
+            reliable: ReliableSettings { durability: Some(self.durability) },
             limits: LimitSettings {
                 message_bytes: Some(limits.message_bytes),
                 outgoing_queue_bytes: Some(limits.outgoing_queue_bytes),

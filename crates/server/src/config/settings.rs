@@ -39,6 +39,8 @@ pub struct Settings {
     /// TLS; present means on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tls: Option<TlsListenSettings>,
+    /// Reliable clients.
+    pub reliable: ReliableSettings,
     /// Limits.
     pub limits: LimitSettings,
     /// Where bearer tokens for event handlers come from.
@@ -67,6 +69,26 @@ pub struct RestSettings {
     /// Sites whose pages may call it, as `https://app.example.com`, or `*` for all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allowed_origins: Option<Vec<String>>,
+}
+
+/// `[reliable]`
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ReliableSettings {
+    /// What sessions of reliable clients outlive.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub durability: Option<Durability>,
+}
+
+/// What sessions of reliable clients outlive besides their sockets.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Durability {
+    /// Nothing: they end when the service stops.
+    None,
+    /// A planned stop, if the next start has the same data folder.
+    #[default]
+    Restart,
 }
 
 /// `[tls]`
@@ -156,6 +178,7 @@ impl Settings {
                 }),
                 (upper, lower) => upper.or(lower),
             },
+            reliable: ReliableSettings { durability: self.reliable.durability.or(lower.reliable.durability) },
             limits: LimitSettings {
                 message_bytes: self.limits.message_bytes.or(lower.limits.message_bytes),
                 outgoing_queue_bytes: self.limits.outgoing_queue_bytes.or(lower.limits.outgoing_queue_bytes),
@@ -225,11 +248,12 @@ mod tests {
         assert_eq!(
             error("data = \"x\"\nlisten_on = []\n"),
             "line 2, column 1: unknown field `listen_on`, expected one of `production`, `listen`, \
-             `public_endpoints`, `data`, `shards`, `log`, `auth`, `rest`, `tls`, `limits`, `identity`, \
-             `upstream`, `secrets`, `hubs`. Did you mean `listen`?"
+             `public_endpoints`, `data`, `shards`, `log`, `auth`, `rest`, `tls`, `reliable`, `limits`, \
+             `identity`, `upstream`, `secrets`, `hubs`. Did you mean `listen`?"
         );
         assert!(error("[limits]\nmessage_byte = 1\n").ends_with("Did you mean `message_bytes`?"));
         assert!(error("[hubs.chat]\nanonymousConnectPolicy = \"alow\"\n").ends_with("Did you mean `allow`?"));
+        assert!(error("[reliable]\ndurability = \"restrat\"\n").ends_with("Did you mean `restart`?"));
         assert!(error("nothing_like_it = 1").ends_with("`hubs`."));
         assert!(error("shards = \"two\"").starts_with("line 1, column 10: invalid type"));
         assert!(error("shards = -1").starts_with("line 1, column 10: invalid value"));

@@ -111,6 +111,8 @@ async fn recover(
         Some((reservation, subprotocol)) => {
             (Newcomer::Client(reservation), negotiate::resumed(&offered, subprotocol))
         }
+        // Its connection is on its way to the next process.
+        None if context.node.is_stopping() => return Err(stopping()),
         None => {
             tracing::debug!(hub, "a connection could not be recovered");
             let chosen = negotiate::choose(&offered, None, SimpleMode::SendEvent);

@@ -290,7 +290,7 @@ mod tests {
         assert_eq!(response.headers()["x-ms-error-code"], "Error.ServiceUnavailable");
         assert_eq!(
             body(RestError::Overloaded).await,
-            r#"{"code":"Error.ServiceUnavailable","message":"The service is overloaded. Try again in a moment.","target":"Request","details":null,"inner":null}"#
+            r#"{"code":"Error.ServiceUnavailable","message":"The service is overloaded or restarts. Try again in a moment.","target":"Request","details":null,"inner":null}"#
         );
     }
 }

@@ -45,7 +45,8 @@ fn texts(log: &EventLog) -> Vec<String> {
 
 fn recover(log: &EventLog) -> u64 {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-    log.recover(|conn, farewell| Some(format!("{} died: {}", text(conn), text(farewell)).into())).unwrap()
+    log.recover(|_| false, |conn, farewell| Some(format!("{} died: {}", text(conn), text(farewell)).into()))
+        .unwrap()
 }
 
 #[test]
@@ -108,6 +109,22 @@ fn connections_that_died_with_the_process_are_ended_once() {
 }
 
 #[test]
+fn connections_that_live_on_are_not_ended() {
+    let folder = Folder::new();
+    let log = log(&folder);
+    for conn in ["1", "2", "3"] {
+        enter(&log, conn);
+    }
+    let next_folder = folder.copy();
+    let next = self::log(&next_folder);
+    let end = |conn: &[u8], _: &[u8]| Some([conn, b" died"].concat());
+    assert_eq!(next.recover(|conn| conn == b"2", end).unwrap(), 2);
+    leave(&next, "2");
+    assert_eq!(texts(&next)[3..], ["1 died", "3 died", "2 went"]);
+    assert_eq!(next.recover(|_| false, end).unwrap(), 0);
+}
+
+#[test]
 fn recovery_that_is_killed_goes_on() {
     let folder = Folder::new();
     let log = log(&folder);
@@ -123,17 +140,20 @@ fn recovery_that_is_killed_goes_on() {
     change(&log, Change::Barrier).unwrap();
     let mut middle = None;
     let mut seen = 0;
-    let ended = log.recover(|conn, _| {
-        seen += 1;
-        if seen == RECOVERED_AT_ONCE + 1 {
-            middle = Some(folder.copy());
-        }
-        Some(conn.to_vec())
-    });
+    let ended = log.recover(
+        |_| false,
+        |conn, _| {
+            seen += 1;
+            if seen == RECOVERED_AT_ONCE + 1 {
+                middle = Some(folder.copy());
+            }
+            Some(conn.to_vec())
+        },
+    );
     assert_eq!(ended.unwrap(), conns as u64);
     let middle = middle.unwrap();
     let next = self::log(&middle);
-    assert_eq!(next.recover(|conn, _| Some(conn.to_vec())).unwrap(), 10);
+    assert_eq!(next.recover(|_| false, |conn, _| Some(conn.to_vec())).unwrap(), 10);
     for log in [log, next] {
         let mut ends = Vec::new();
         log.entries(|_, entry| ends.push(entry.to_vec())).unwrap();

@@ -285,7 +285,7 @@ async fn a_delivery_that_panics_is_repeated() {
 async fn a_full_outbox_drops_new_events() {
     let folder = Folder::new();
     let limits = EventLimits { entries_max: 2, bytes_max: 1 << 20 };
-    let outbox = Outbox::open_with(&Store::at(&folder.0), limits).unwrap();
+    let outbox = Outbox::open_with(&Store::at(&folder.0), limits, |_| false).unwrap();
     outbox.append(&connected(0), BOTH).await.unwrap();
     outbox.append(&connected(1), BOTH).await.unwrap();
     assert!(matches!(outbox.append(&connected(2), BOTH).await, Err(StoreError::Full { entries: 2, .. })));

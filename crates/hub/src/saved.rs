@@ -1,0 +1,213 @@
+//! Sessions that outlive the process: a shard's reliable connections as bytes, and back.
+//!
+//! A record is a byte for its kind and what belongs to it. Messages come before the first session that has them, once
+//! however many have them. Chunks are whole records.
+
+mod bytes;
+mod message;
+mod session;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, HashMap};
+
+use hublet_wire::client::Subprotocol;
+use hublet_wire::id::ConnId;
+
+use self::bytes::{Reader, Writer};
+use self::message::{Epoch, read_message, write_message};
+use self::session::{Session, read_session, write_session};
+use crate::conn::{Accept, Conn, Phase, Protocol, Slot};
+use crate::limits::SLOTS_MAX;
+use crate::reliable::RECOVERY_TIMED_OUT;
+use crate::shard::Shard;
+use crate::unacked::Batch;
+
+/// A batch of messages.
+const BATCH: u8 = 1;
+/// A session.
+const SESSION: u8 = 2;
+/// When a chunk has so many bytes, the next one begins.
+const CHUNK_BYTES: usize = 256 << 10;
+
+/// The bytes are no sessions, or those of another version. What was read before stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unreadable;
+
+/// Sessions on their way from bytes back to a shard.
+#[derive(Debug, Default)]
+pub struct Saved {
+    epoch: Epoch,
+    batches: HashMap<u64, Batch>,
+    sessions: BTreeMap<Slot, Session>,
+}
+
+impl Saved {
+    /// No sessions. `epoch_ms` is when the clock of the shard that will have them began, in milliseconds since 1970.
+    pub fn new(epoch_ms: u64) -> Self {
+        Self { epoch: Epoch(epoch_ms), ..Self::default() }
+    }
+
+    /// Takes in a chunk of [`Shard::save`]; chunks come in their order.
+    ///
+    /// # Errors
+    /// [`Unreadable`].
+    pub fn read(&mut self, chunk: &[u8]) -> Result<(), Unreadable> {
+        let mut from = Reader::new(chunk);
+        while !from.is_empty() {
+            self.read_record(&mut from).ok_or(Unreadable)?;
+        }
+        Ok(())
+    }
+
+    fn read_record(&mut self, from: &mut Reader<'_>) -> Option<()> {
+        match from.byte()? {
+            BATCH => {
+                let number = from.number()?;
+                let messages = from.list(|from| read_message(from, self.epoch).map(Into::into))?;
+                self.batches.insert(number, messages.into());
+            }
+            SESSION => {
+                let session = read_session(from, |number| self.batches.get(&number).cloned())?;
+                self.sessions.insert(session.id.slot, session);
+            }
+            _ => return None,
+        }
+        Some(())
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.sessions.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.sessions.is_empty()
+    }
+
+    /// Their connections.
+    pub fn ids(&self) -> impl Iterator<Item = ConnId> {
+        self.sessions.values().map(|session| session.id)
+    }
+}
+
+impl Shard {
+    /// Gives all sessions that can outlive the process to `write`, in chunks of whole records, and returns how many there
+    /// are. The shard should have been stopped with them kept. `epoch_ms` is when its clock began, in milliseconds since
+    /// 1970.
+    ///
+    /// # Errors
+    /// Those of `write`; nothing is given to it after one.
+    pub fn save<E>(
+        &mut self,
+        epoch_ms: u64,
+        mut write: impl FnMut(&[u8]) -> Result<(), E>,
+    ) -> Result<usize, E> {
+        self.settle();
+        let (mut batches, mut count) = (HashMap::new(), 0);
+        let (mut out, mut record) = (Writer::default(), Writer::default());
+        for (_, conn) in self.conns.iter().filter(|(_, conn)| conn.outlives_socket()) {
+            let (Some(hub), Some(name)) = (self.hubs.get(conn.hub), self.hubs.name(conn.hub)) else {
+                continue;
+            };
+            let groups = conn.groups.iter().filter_map(|membership| hub.groups.name(membership.group));
+            let groups: Vec<_> = groups.collect();
+            record.clear();
+            write_session(&mut record, conn, name, &groups, |batch| {
+                // The batch lives while this does, so that no other one has its address.
+                let next = batches.len() as u64;
+                *batches.entry(batch.as_ptr()).or_insert_with(|| {
+                    write_batch(&mut out, next, batch, Epoch(epoch_ms));
+                    next
+                })
+            });
+            out.byte(SESSION);
+            out.fixed(record.as_bytes());
+            count += 1;
+            if out.written() >= CHUNK_BYTES {
+                write(out.as_bytes())?;
+                out.clear();
+            }
+        }
+        if out.written() > 0 {
+            write(out.as_bytes())?;
+        }
+        Ok(count)
+    }
+
+    /// Takes sessions up that a former process had: each under its id, as if its client had lost its socket just now.
+    /// Those that have no place here, since they come from a shard that is no more, end at once. To be called before there
+    /// are clients. Returns how many connections there are now, those that end included: each is dropped by an effect.
+    pub fn restore(&mut self, saved: Saved) -> usize {
+        let (own, strangers): (Vec<Session>, Vec<Session>) =
+            saved.sessions.into_values().partition(|session| self.has_place(session));
+        if !own.is_empty() {
+            let pairs = own.iter().map(|session| (session.id.slot as usize, self.placeholder(session.id)));
+            self.conns = pairs.collect();
+        }
+        let count = own.len() + strangers.len();
+        for session in own {
+            self.take_up(session.id.slot, session);
+        }
+        for session in strangers {
+            let slot = crate::members::position(self.conns.insert(self.placeholder(session.id)));
+            self.take_up(slot, session);
+            self.remove(slot, RECOVERY_TIMED_OUT);
+        }
+        count
+    }
+
+    /// Whether a session was of this shard, and no slot that was never used by so many connections.
+    fn has_place(&self, session: &Session) -> bool {
+        usize::from(session.id.shard) == self.index && session.id.slot < SLOTS_MAX
+    }
+
+    /// Gives a session to the connection in a slot, of which only the id is known.
+    fn take_up(&mut self, slot: Slot, session: Session) {
+        let now = self.now;
+        let accept = Accept {
+            hub: session.hub,
+            user: session.user,
+            permissions: session.permissions,
+            groups: session.groups,
+            protocol: Protocol::PubSub(Subprotocol { format: session.format, reliable: true }),
+            custom_subprotocol: None,
+            host: session.host,
+            state: session.state,
+        };
+        let groups = self.enter(slot, accept, now);
+        for group in &groups {
+            self.add_to_group(slot, group);
+        }
+        let Some(conn) = self.conns.get_mut(slot as usize) else { return };
+        conn.announced = true;
+        conn.next_event = session.next_event;
+        conn.acks = (!session.acks.is_empty()).then(|| Box::new(session.acks));
+        if let Some(extra) = conn.extra.as_mut() {
+            extra.streams = session.streams.into_iter().collect();
+            extra.streams.values_mut().for_each(|stream| stream.touch(now));
+            if !extra.streams.is_empty() {
+                self.streaming.insert(slot);
+            }
+            if let Some(reliable) = extra.reliable.as_mut() {
+                reliable.unacked = session.unacked;
+            }
+        }
+        self.lose_socket(slot);
+    }
+}
+
+impl Conn {
+    /// Whether its client could come back to it.
+    fn outlives_socket(&self) -> bool {
+        self.phase == Phase::Open && self.announced && self.reliable().is_some()
+    }
+}
+
+fn write_batch(out: &mut Writer, number: u64, batch: &Batch, epoch: Epoch) {
+    out.byte(BATCH);
+    out.number(number);
+    out.len(batch.len());
+    batch.iter().for_each(|message| write_message(out, message, epoch));
+}

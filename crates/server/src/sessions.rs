@@ -1,0 +1,127 @@
+//! Sessions of reliable clients between two processes: written when a shard ends, read before the next one begins.
+
+use std::collections::HashSet;
+use std::io;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use hublet_hub::{Saved, Shard};
+use hublet_store::SessionFiles;
+use hublet_wire::id::ConnId;
+
+use crate::node::Node;
+
+/// A shard that has ended, with sessions to be kept.
+pub(crate) struct LeftBehind {
+    pub(crate) shard: Shard,
+    /// When its clock began, in milliseconds since 1970.
+    pub(crate) epoch_ms: u64,
+}
+
+impl LeftBehind {
+    /// Writes the sessions. What cannot be written is lost, which the log tells.
+    pub(crate) fn write(mut self, index: usize, files: &SessionFiles) {
+        let connections = self.shard.connections();
+        match self.try_write(index, files) {
+            Ok(sessions) => {
+                tracing::info!(
+                    shard = index,
+                    sessions,
+                    "reliable clients can come back after the next start"
+                );
+            }
+            Err(error) => tracing::error!(
+                shard = index,
+                connections,
+                %error,
+                "The sessions of reliable clients cannot be kept in {}, so they are lost. Check the data folder, its \
+                 permissions and the free space.",
+                files.folder().display()
+            ),
+        }
+    }
+
+    fn try_write(&mut self, index: usize, files: &SessionFiles) -> io::Result<usize> {
+        let mut writer = None;
+        let sessions = self.shard.save(self.epoch_ms, |chunk| {
+            let writer = match &mut writer {
+                Some(writer) => writer,
+                none => none.insert(files.write(index)?),
+            };
+            writer.chunk(chunk)
+        })?;
+        writer.map_or(Ok(()), |writer| writer.finish())?;
+        Ok(sessions)
+    }
+}
+
+/// Sessions that were read, one for each file, and the shard that it is of.
+pub(crate) struct FoundSessions(Vec<(usize, Saved)>);
+
+impl FoundSessions {
+    /// Reads what the process before left. What cannot be read is lost, which the log tells.
+    pub(crate) fn read(files: &SessionFiles) -> Self {
+        let shards = files.shards().unwrap_or_else(|error| {
+            lost(files, &error);
+            Vec::new()
+        });
+        let read = |shard| {
+            let mut saved = Saved::new(now_ms());
+            let mut outcome = Ok(());
+            let found = files.read(shard, |chunk| {
+                if outcome.is_ok() {
+                    outcome = saved.read(chunk);
+                }
+            });
+            let outcome = found.and(outcome.map_err(|_| io::Error::other("it is of another version")));
+            if let Err(error) = outcome {
+                lost(files, &error);
+            }
+            (shard, saved)
+        };
+        Self(shards.into_iter().map(read).filter(|(_, saved)| !saved.is_empty()).collect())
+    }
+
+    /// The connections of all of them.
+    pub(crate) fn ids(&self) -> HashSet<ConnId> {
+        self.0.iter().flat_map(|(_, saved)| saved.ids()).collect()
+    }
+
+    /// Gives the sessions of a shard back to it.
+    pub(crate) fn restore(&mut self, index: usize, shard: &mut Shard, node: &Node) {
+        for (_, saved) in self.0.extract_if(.., |(of, _)| *of == index) {
+            tracing::info!(
+                shard = index,
+                sessions = saved.len(),
+                "sessions of reliable clients are taken up"
+            );
+            node.entered(saved.len());
+            shard.restore(saved);
+        }
+    }
+
+    /// Ends those that no shard took, on the first shard.
+    pub(crate) fn end(self, node: &Node) {
+        for (shard, saved) in self.0 {
+            tracing::warn!(
+                shard,
+                sessions = saved.len(),
+                "Sessions of reliable clients end, since there are fewer shards than before."
+            );
+            node.end_sessions(saved);
+        }
+    }
+}
+
+/// Milliseconds since 1970.
+pub(crate) fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn lost(files: &SessionFiles, error: &io::Error) {
+    tracing::error!(
+        %error,
+        "Sessions of reliable clients in {} cannot be read, so they are lost. Their clients connect anew.",
+        files.folder().display()
+    );
+}
