@@ -496,3 +496,17 @@ fn a_client_that_leaves_while_it_waits_leaves_no_trace() {
             .all(|call| { call.event() == "connect" || call.header("ce-userId") == Some("bob") })
     );
 }
+
+#[test]
+fn user_ids_that_no_header_can_carry_are_refused() {
+    let (_upstream, server) = Upstream::serve(|call| match call.event() {
+        "connect" => Reply::json(&json!({ "userId": "a\r\nX-Evil: 1" })),
+        _ => Reply::status(204),
+    });
+    let path = |user: &str| {
+        let url = server.client_url("chat", Some(user), &[], &[]);
+        format!("/client{}", url.split_once("/client").expect("a path").1)
+    };
+    assert_eq!(http::handshake(&server, &path("ann"), &[]).status, 500);
+    assert_eq!(http::handshake(&server, &path("a\nb"), &[]).status, 400);
+}

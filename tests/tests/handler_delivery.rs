@@ -176,6 +176,23 @@ fn whoever_leaves_takes_the_request_along() {
 }
 
 #[test]
+fn whoever_leaves_behind_too_much_takes_the_request_along_too() {
+    let (upstream, server) = Upstream::serve(|call| match call.event() {
+        "message" => Reply::never(),
+        _ => Reply::status(204),
+    });
+    let mut simple = RawClient::connect(&server.client_url("chat", None, &[], &[]), None);
+    let large = "x".repeat(500_000);
+    simple.send_text("slow");
+    upstream.next_event("message");
+    simple.send_text(&large);
+    simple.send_text(&large);
+    simple.cut();
+    upstream.wait_for_abandoned(1);
+    upstream.next_event("disconnected");
+}
+
+#[test]
 fn a_client_that_is_closed_meanwhile_hears_no_more() {
     let gate = Gate::new();
     let held = gate.clone();

@@ -316,3 +316,15 @@ fn a_service_whose_log_nobody_reads_goes_on() {
     client.expect_close(1012, "Service reloading, reconnect");
     assert_eq!(child.wait().expect("a process to wait for").code(), Some(0));
 }
+
+#[test]
+fn a_durable_handler_needs_a_data_folder() {
+    let folder = folder_with(
+        "listen = [\"127.0.0.1:0\"]\ndata = \"/proc/nope\"\n[[hubs.chat.eventHandlers]]\n\
+         urlTemplate = \"http://127.0.0.1:1/\"\nsystemEvents = [\"connected\"]\ndurable = true\n",
+    );
+    let ended = run(&folder, &["serve"], &[]);
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.error.contains("cannot start") && ended.error.contains("/proc/nope"), "{ended:?}");
+    assert!(!ended.error.contains(".."), "{ended:?}");
+}

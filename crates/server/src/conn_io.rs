@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use hublet_hub::{Slot, queue::OutQueue};
 use hublet_wire::ws::{Decoder, Role};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 
 use crate::mailbox::Mailbox;
 use crate::stream::Stream;
@@ -83,6 +83,20 @@ impl ConnIo {
     pub(crate) fn keep(&mut self, bytes: &[u8]) {
         if !bytes.is_empty() {
             self.kept.get_or_insert_default().extend_from_slice(bytes);
+        }
+    }
+
+    /// Whether the peer is known to be gone, without reading from it.
+    pub(crate) fn is_hung_up(&self) -> bool {
+        let tcp = match &self.stream {
+            Stream::Plain(tcp) => tcp,
+            Stream::Tls(tls) => tls.get_ref().0,
+        };
+        let ready = std::pin::pin!(tcp.ready(Interest::READABLE));
+        match ready.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Ok(ready)) => ready.is_read_closed(),
+            Poll::Ready(Err(_)) => true,
+            Poll::Pending => false,
         }
     }
 

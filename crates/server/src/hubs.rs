@@ -8,6 +8,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use hublet_store::{Store, StoreError};
@@ -110,6 +111,10 @@ impl Hubs {
         }
         let current =
             Current::of(&config.hubs, &stored, config.environment.clone()).map_err(io::Error::other)?;
+        if current.rules.values().any(|rules| rules.handlers.iter().any(|handler| handler.durable)) {
+            // Else the first event would find out, when nobody looks.
+            store.prepare().map_err(io::Error::other)?;
+        }
         let layers = Layers { file: config.hubs.clone(), stored };
         let hubs = Self {
             store,
@@ -158,6 +163,17 @@ impl Hubs {
                 "Listeners that write files can be set in the configuration file only. Move the hub there, or choose \
                  another type.",
             )));
+        }
+        let environment = &self.current().environment;
+        let refused = |listener: &Arc<Listener>| {
+            let address = listener_address(&listener.endpoint)?;
+            environment.allowed_networks.check(address, environment.development).err()
+        };
+        if let Some((index, refused)) =
+            rules.listeners.iter().enumerate().find_map(|(index, listener)| Some((index, refused(listener)?)))
+        {
+            let property = format!("eventListeners[{index}].endpoint");
+            return Err(Refusal::Settings(SettingsError::new(property, refused.to_string())));
         }
         Ok(Arc::new(rules))
     }
@@ -303,4 +319,25 @@ impl fmt::Debug for Hubs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Hubs").field("sources", &self.current().sources).finish_non_exhaustive()
     }
+}
+
+/// The address that a listener's endpoint names, if it names one and not a host.
+fn listener_address(endpoint: &ListenerEndpoint) -> Option<IpAddr> {
+    let text = match endpoint {
+        ListenerEndpoint::Nats { url, .. } => url,
+        ListenerEndpoint::EventHub { connection_string: Some(text), .. } => text,
+        ListenerEndpoint::EventHub { namespace, .. } => namespace,
+        ListenerEndpoint::File { .. } => return None,
+    };
+    let authority = text.split_once("://").map_or(text.as_str(), |(_, rest)| rest);
+    let authority = authority.split(['/', ';', ',']).next().unwrap_or_default();
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    let host = match host.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    if host.eq_ignore_ascii_case("localhost") {
+        return Some(Ipv4Addr::LOCALHOST.into());
+    }
+    host.parse().ok()
 }

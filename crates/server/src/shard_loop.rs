@@ -1,5 +1,6 @@
 //! The driver of one shard: sockets and mailbox in, hub, sockets out, in bounded turns on one thread.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -52,6 +53,8 @@ pub(crate) struct ShardLoop {
     buffer: Box<[u8]>,
     letters: Vec<Letter>,
     ready: Vec<Slot>,
+    /// Connections that were paused when they were looked at last.
+    paused: BTreeSet<Slot>,
 }
 
 impl ShardLoop {
@@ -82,6 +85,7 @@ impl ShardLoop {
             buffer: vec![0; READ_BUFFER_BYTES].into_boxed_slice(),
             letters: Vec::new(),
             ready: Vec::new(),
+            paused: BTreeSet::new(),
         }
     }
 
@@ -98,6 +102,7 @@ impl ShardLoop {
             if self.now >= next_tick {
                 next_tick = self.now + TICK_MS;
                 self.shard.tick(self.now);
+                self.look_for_hang_ups();
             }
             self.drain_mailbox();
             let reads_left = self.read_ready();
@@ -265,6 +270,7 @@ impl ShardLoop {
         // The waker does not tell reading from writing: let the flush find out whether the socket takes more.
         self.shard.mark_dirty(slot);
         if self.shard.is_paused(slot) {
+            self.paused.insert(slot);
             return;
         }
         let mut total = 0;
@@ -274,6 +280,7 @@ impl ShardLoop {
                     decode(&mut self.shard, io, slot, &mut self.buffer[..count], self.now);
                     total += count;
                     if self.shard.is_paused(slot) {
+                        self.paused.insert(slot);
                         return;
                     }
                     if total >= self.buffer.len() {
@@ -340,6 +347,18 @@ impl ShardLoop {
             Box::new(answer) as OnVerdict
         });
         self.courier.dispatch(event, on_verdict);
+    }
+
+    /// A connection that is paused is not read, so only this tells that its client has gone.
+    fn look_for_hang_ups(&mut self) {
+        for slot in std::mem::take(&mut self.paused) {
+            let socket = self.sockets.get(slot as usize).and_then(Option::as_ref);
+            match socket.filter(|_| self.shard.is_paused(slot)) {
+                Some(io) if io.is_hung_up() => self.shard.disconnected(slot),
+                Some(_) => _ = self.paused.insert(slot),
+                None => {}
+            }
+        }
     }
 
     /// Goes on with a connection that was paused.

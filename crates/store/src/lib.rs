@@ -1,7 +1,8 @@
 //! What hublet keeps on disk: settings of hubs, events that must not be lost, and sessions of clients.
 //!
-//! Sessions have files of their own, see [`SessionFiles`]. All else is in one file, `hublet.redb` in the data folder, which only one process can have open. It is opened when something is read
-//! from it and made when something is written: a service that keeps nothing has no file.
+//! Sessions have files of their own, see [`SessionFiles`]. All else is in one file, `hublet.redb` in the data folder, which
+//! only one process can have open. It is opened when something is read from it and made when something is written: a
+//! service that keeps nothing has no file.
 
 mod error;
 mod events;
@@ -30,5 +31,13 @@ impl Store {
     /// The store in `folder`. Nothing is opened yet, and the folder need not be there.
     pub fn at(folder: impl Into<PathBuf>) -> Self {
         Self { file: Arc::new(StoreFile::in_folder(folder.into())) }
+    }
+
+    /// Makes and opens the file now, for who must know that it can be used. Blocks on the disk.
+    ///
+    /// # Errors
+    /// It cannot be used.
+    pub fn prepare(&self) -> Result<(), StoreError> {
+        self.file.write(|_| Ok(()))
     }
 }

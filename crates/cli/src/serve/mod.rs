@@ -120,5 +120,6 @@ fn cannot_start(error: &std::io::Error) -> Failure {
         std::io::ErrorKind::AddrNotAvailable => "--listen takes addresses of this machine only.",
         _ => "",
     };
-    Failure::new(format!("The service cannot start: {error}."), hint)
+    let reason = error.to_string();
+    Failure::new(format!("The service cannot start: {}.", reason.trim_end_matches('.')), hint)
 }

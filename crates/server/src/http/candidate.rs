@@ -38,6 +38,8 @@ pub(super) struct Token<'a> {
 pub(super) enum InvalidAdmission {
     #[error("it chose a subprotocol that the client does not offer")]
     Subprotocol,
+    #[error("the user id has control characters, which no header of an event could carry")]
+    UserId,
     #[error("it names more groups than the {0} that a connection may be in")]
     Groups(usize),
 }
@@ -83,16 +85,28 @@ impl Candidate<'_> {
             Some(user) => Some(user).filter(|user| !user.is_empty()).map(Into::into),
             None => self.user(),
         };
+        if user.as_deref().is_some_and(|user: &str| user.contains(char::is_control)) {
+            return Err(InvalidAdmission::UserId);
+        }
         let claims = self.token.map(|token| token.claims).unwrap_or_default();
         let groups = answer.groups.unwrap_or(claims.groups);
         if groups.len() > groups_max {
             return Err(InvalidAdmission::Groups(groups_max));
         }
         let roles = answer.roles.unwrap_or(claims.roles);
+        let mut ignored = Vec::new();
         let permissions = Permissions::from_roles_reporting(roles.iter().map(String::as_str), |role| {
-            let hub = &*self.hub;
-            tracing::info!(hub, role, "a role is unknown, invalid or over the limit: it has no effect");
+            ignored.push(role);
         });
+        if let Some(role) = ignored.first() {
+            let (hub, roles) = (&*self.hub, ignored.len());
+            tracing::info!(
+                hub,
+                role,
+                roles,
+                "roles that are unknown, invalid or over the limit have no effect"
+            );
+        }
         let accept = Accept {
             hub: self.hub,
             user,

@@ -151,6 +151,10 @@ fn examine<'a>(
     }
     let hub = hub_name(request, path_hub)?;
     let token = identify(context, request, &hub)?;
+    let user = token.as_ref().and_then(|token| token.claims.sub.as_deref());
+    if user.is_some_and(|user| user.contains(char::is_control)) {
+        return Err(refuse(StatusCode::BAD_REQUEST, "The user id of the token has control characters."));
+    }
     if let Some(token) = &token {
         check_groups(&token.claims, context.config.limits.groups_per_connection)?;
     }

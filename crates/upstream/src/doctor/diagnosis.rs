@@ -142,6 +142,10 @@ fn tls_sentence(error: &io::Error, host: &str) -> String {
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => format!(
                 "The certificate of {host} is for another name. Use the name that is in it, or get one for this name."
             ),
+            other if other.to_string().contains("CaUsedAsEndEntity") => format!(
+                "The certificate of {host} is one for an authority, not for a server. Sign one for the server with it, or make \
+                 it with basicConstraints=CA:FALSE."
+            ),
             other => format!("The certificate of {host} is not good: {other}. Replace it."),
         },
         Some(rustls::Error::InvalidMessage(_)) => {
