@@ -98,3 +98,6 @@ impl Shard {
         true
     }
 }
+
+#[cfg(test)]
+mod tests;

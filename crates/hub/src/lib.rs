@@ -32,6 +32,8 @@ mod shard;
 mod simulation;
 mod streams;
 mod target;
+#[cfg(test)]
+mod testing;
 mod unacked;
 mod upstream;
 

@@ -265,3 +265,6 @@ impl Shard {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -250,3 +250,6 @@ impl Shard {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

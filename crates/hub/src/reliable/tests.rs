@@ -1,0 +1,161 @@
+use hublet_wire::ws::Event;
+
+use super::*;
+use crate::testing::{Bench, RETENTION_MS};
+
+/// Sequence id and data; `connected` by its name.
+const MESSAGE: &[&str] = &["/event", "/sequenceId", "/data"];
+
+#[test]
+fn what_was_not_acknowledged_comes_again_in_order() {
+    let mut bench = Bench::new();
+    let id = bench.connect(true);
+    bench.publish("a");
+    bench.publish("b");
+    assert_eq!(bench.read_members(id, MESSAGE), ["1 a", "2 b"]);
+    bench.text(id, r#"{"type":"sequenceAck","sequenceId":1}"#);
+    bench.cut(id);
+    assert_eq!(bench.told(), ["drop socket"]);
+    bench.publish("c");
+    assert!(bench.read(id).is_empty(), "there is no socket");
+    assert!(bench.come_back(id));
+    bench.publish("d");
+    assert_eq!(bench.read_members(id, MESSAGE), ["connected", "2 b", "3 c", "4 d"]);
+    assert!(bench.told().is_empty(), "the application learns nothing of it");
+}
+
+#[test]
+fn which_closes_let_the_client_come_back() {
+    for (code, reason, is_kept) in
+        [(Some(1000), "bye", false), (Some(1001), "", true), (Some(3001), "", true), (None, "", true)]
+    {
+        let mut bench = Bench::new();
+        let id = bench.connect(true);
+        bench.shard.received(id.slot, Event::Close { code, reason }, 0);
+        bench.publish("late");
+        let shown = format!("close {}", code.unwrap_or_default());
+        assert_eq!(bench.read(id), [shown], "the close frame is answered and nothing is sent behind it");
+        let told = if is_kept { vec!["drop socket"] } else { vec!["disconnected bye", "drop"] };
+        assert_eq!(bench.told(), told);
+        assert_eq!(bench.come_back(id), is_kept);
+        if is_kept {
+            assert_eq!(bench.read_members(id, MESSAGE), ["connected", "1 late"]);
+        }
+    }
+}
+
+#[test]
+fn a_connection_waits_for_its_client_and_no_longer() {
+    let mut bench = Bench::new();
+    let id = bench.connect(true);
+    bench.cut(id);
+    bench.told();
+    bench.pass(RETENTION_MS - 1);
+    assert!(bench.come_back(id), "until the last moment");
+    bench.cut(id);
+    bench.pass(RETENTION_MS);
+    assert_eq!(bench.told(), ["drop socket", &format!("disconnected {RECOVERY_TIMED_OUT}"), "drop"]);
+    assert!(!bench.come_back(id));
+    let id = bench.connect(false);
+    bench.cut(id);
+    assert!(!bench.come_back(id), "others end with their socket");
+}
+
+#[test]
+fn a_client_that_is_being_let_in_does_not_time_out() {
+    let mut bench = Bench::new();
+    let id = bench.connect(true);
+    bench.cut(id);
+    let (_, attempt) = bench.shard.resume(id, "chat").unwrap();
+    bench.pass(RETENTION_MS);
+    assert!(bench.shard.has(id));
+    bench.shard.not_resumed(id, attempt);
+    bench.pass(1);
+    assert!(!bench.shard.has(id), "but it may not stay in the door");
+}
+
+#[test]
+fn the_last_attempt_counts() {
+    let mut bench = Bench::new();
+    let id = bench.connect(true);
+    bench.cut(id);
+    let (_, first) = bench.shard.resume(id, "chat").unwrap();
+    let (_, second) = bench.shard.resume(id, "chat").unwrap();
+    bench.shard.not_resumed(id, first);
+    assert!(!bench.shard.resumed(id, first, "token"));
+    assert!(bench.shard.resumed(id, second, "token"));
+    assert!(!bench.shard.resumed(id, second, "token"), "once");
+    assert!(bench.shard.resume(id, "other").is_none(), "in its own hub");
+}
+
+#[test]
+fn a_thousand_messages_may_wait() {
+    for attached in [true, false] {
+        let mut bench = Bench::new();
+        let id = bench.connect(true);
+        if !attached {
+            bench.cut(id);
+        }
+        bench.told();
+        for number in 0..UNACKED_MESSAGES_MAX {
+            bench.publish(&number.to_string());
+        }
+        bench.shard.settle();
+        assert!(bench.shard.is_open(id.slot));
+        bench.publish("one too many");
+        bench.shard.settle();
+        let mut told = vec![format!("disconnected {BUFFER_FULL}")];
+        if attached {
+            let read = bench.read_members(id, &["/data", "/message"]);
+            assert_eq!(read.len() as u64, UNACKED_MESSAGES_MAX + 3);
+            assert_eq!(read[read.len() - 2..], [BUFFER_FULL, "close 1008"]);
+        } else {
+            told.push("drop".to_owned());
+        }
+        assert_eq!(bench.told(), told);
+        assert!(!bench.come_back(id));
+    }
+}
+
+#[test]
+fn bytes_are_counted_until_they_are_acknowledged() {
+    let mut bench = Bench::new();
+    let id = bench.connect(true);
+    let large = "x".repeat(UNACKED_BYTES_MAX / 4);
+    for round in 1..=3 {
+        for _ in 0..4 {
+            bench.publish(&large);
+            bench.read(id);
+        }
+        assert!(bench.shard.is_open(id.slot));
+        bench.text(id, &format!(r#"{{"type":"sequenceAck","sequenceId":{}}}"#, round * 4));
+    }
+    bench.publish("x");
+    for _ in 0..4 {
+        bench.publish(&large);
+        bench.read(id);
+    }
+    assert!(!bench.shard.is_open(id.slot));
+}
+
+#[test]
+fn messages_of_which_some_expired() {
+    let mut bench = Bench::new();
+    let (id, sender) = (bench.connect(true), bench.connect(false));
+    bench.cut(id);
+    for (ttl_seconds, text) in [(10, "a"), (0, "b"), (20, "c"), (10, "d")] {
+        bench.text(
+            sender,
+            &format!(
+                r#"{{"type":"sendToGroup","group":"g","dataType":"text","data":"{text}","ttlSeconds":{ttl_seconds}}}"#
+            ),
+        );
+    }
+    bench.pass(9_999);
+    assert!(bench.come_back(id));
+    assert_eq!(bench.read_members(id, MESSAGE), ["connected", "1 a", "2 b", "3 c", "4 d"]);
+    bench.cut(id);
+    bench.pass(1);
+    assert!(bench.come_back(id));
+    assert_eq!(bench.read_members(id, MESSAGE), ["connected", "2 b", "3 c"]);
+}
