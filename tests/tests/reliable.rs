@@ -3,6 +3,7 @@
 //! Numbers in comments are the cases of the client protocol reference that `docs/compatibility.md` lists.
 #![allow(clippy::panic, reason = "a helper of tests fails like a test")]
 
+use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Instant;
 
@@ -298,29 +299,38 @@ fn of_many_who_come_back_at_once_one_stays() {
     let (client, session) = member(&server);
     client.cut();
     for round in 1..=20 {
-        let knocks: Vec<RawClient> = thread::scope(|scope| {
-            let threads: Vec<_> = (0..4).map(|_| scope.spawn(|| session.knock())).collect();
-            threads.into_iter().map(|thread| thread.join().expect("a handshake")).collect()
-        });
-        send(&server, "x");
-        let mut stayed = 0;
-        for mut client in knocks {
-            loop {
-                match client.next() {
-                    Message::Text(text) if text == message(round, "x") => {
-                        sequence_ack(&mut client, round);
-                        client.expect_silence();
-                        stayed += 1;
-                        break;
-                    }
-                    // It was let in, or about to be, and the next one took its place.
-                    Message::Text(text) if text.contains(r#""connected""#) => {}
-                    Message::Ended => break,
-                    other => panic!("{other:?}"),
-                }
+        let (ended, losers) = channel();
+        let stayed: Vec<RawClient> = thread::scope(|scope| {
+            let threads: Vec<_> = (0..4)
+                .map(|_| {
+                    let ended = ended.clone();
+                    let session = &session;
+                    scope.spawn(move || {
+                        let mut client = session.knock();
+                        loop {
+                            match client.next() {
+                                // It was let in, or about to be, and the next one took its place.
+                                Message::Text(text) if text.contains(r#""connected""#) => {}
+                                Message::Ended => {
+                                    ended.send(()).expect("the test waits for it");
+                                    return None;
+                                }
+                                Message::Text(text) if text == message(round, "x") => return Some(client),
+                                other => panic!("{other:?}"),
+                            }
+                        }
+                    })
+                })
+                .collect();
+            for _ in 1..4 {
+                losers.recv_timeout(PATIENCE).expect("all but one end");
             }
-        }
-        assert_eq!(stayed, 1, "in round {round}");
+            send(&server, "x");
+            threads.into_iter().filter_map(|thread| thread.join().expect("a client")).collect()
+        });
+        let [mut client] = <[RawClient; 1]>::try_from(stayed).unwrap_or_else(|_| panic!("in round {round}"));
+        sequence_ack(&mut client, round);
+        client.expect_silence();
     }
 }
 
