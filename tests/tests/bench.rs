@@ -24,9 +24,9 @@ fn assert_positive(row: &Value, names: &[&str]) {
 }
 
 #[test]
-fn fanout_reaches_all_receivers_of_both_kinds() {
+fn fanout_reaches_all_receivers_of_all_kinds() {
     let server = Server::start();
-    for clients in ["simple", "json"] {
+    for clients in ["simple", "json", "json-reliable", "protobuf", "protobuf-reliable"] {
         let sizes = ["fanout", "--clients", clients, "--receivers", "20", "--windows", "1,16"];
         let rows = bench(&server, &[&sizes, BRIEFLY]);
         assert_eq!(rows.len(), 2);
@@ -47,8 +47,23 @@ fn groups_of_two_answer_each_other() {
 #[test]
 fn idle_connections_are_weighed_twice() {
     let server = Server::start();
-    let rows = bench(&server, &[&["idle", "--connections", "50", "--settle", "0.1"]]);
-    assert_positive(&rows[0], &["rss_before_mib", "rss_connected_mib", "rss_after_burst_mib"]);
+    for clients in ["json", "json-reliable", "protobuf-reliable"] {
+        let rows =
+            bench(&server, &[&["idle", "--connections", "50", "--settle", "0.1", "--clients", clients]]);
+        assert_eq!(rows[0]["clients"], clients);
+        assert_positive(&rows[0], &["rss_before_mib", "rss_connected_mib", "rss_after_burst_mib"]);
+    }
+}
+
+#[test]
+fn messages_that_nobody_acknowledges_are_weighed() {
+    let server = Server::start();
+    for clients in ["json-reliable", "protobuf-reliable"] {
+        let size =
+            ["unacked", "--clients", clients, "--members", "20", "--messages", "1000", "--settle", "0.1"];
+        let rows = bench(&server, &[&size]);
+        assert_positive(&rows[0], &["deliveries_per_s", "rss_connected_mib", "rss_unacked_mib"]);
+    }
 }
 
 #[test]

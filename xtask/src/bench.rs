@@ -26,13 +26,56 @@ struct Variant {
     name: &'static str,
     server: Kind,
     fanout: &'static [&'static str],
+    /// Whether new connections are measured with it.
+    connect: bool,
+    /// Whether idle connections are, and how.
+    idle: Option<&'static [&'static str]>,
 }
 
 const VARIANTS: &[Variant] = &[
-    Variant { name: report::HUBLET, server: Kind::Hublet, fanout: &["--clients=simple"] },
-    Variant { name: report::TUNGSTENITE, server: Kind::Tungstenite, fanout: &[] },
-    Variant { name: report::NODE, server: Kind::Node, fanout: &[] },
-    Variant { name: report::HUBLET_JSON, server: Kind::Hublet, fanout: &["--clients=json"] },
+    Variant {
+        name: report::HUBLET,
+        server: Kind::Hublet,
+        fanout: &["--clients=simple"],
+        connect: true,
+        idle: Some(&["--clients=json"]),
+    },
+    Variant {
+        name: report::TUNGSTENITE,
+        server: Kind::Tungstenite,
+        fanout: &[],
+        connect: true,
+        idle: Some(&[]),
+    },
+    Variant { name: report::NODE, server: Kind::Node, fanout: &[], connect: true, idle: Some(&[]) },
+    Variant {
+        name: report::HUBLET_JSON,
+        server: Kind::Hublet,
+        fanout: &["--clients=json"],
+        connect: false,
+        idle: None,
+    },
+    Variant {
+        name: report::HUBLET_JSON_RELIABLE,
+        server: Kind::Hublet,
+        fanout: &["--clients=json-reliable"],
+        connect: false,
+        idle: Some(&["--clients=json-reliable"]),
+    },
+    Variant {
+        name: report::HUBLET_PROTOBUF,
+        server: Kind::Hublet,
+        fanout: &["--clients=protobuf"],
+        connect: false,
+        idle: None,
+    },
+    Variant {
+        name: report::HUBLET_PROTOBUF_RELIABLE,
+        server: Kind::Hublet,
+        fanout: &["--clients=protobuf-reliable"],
+        connect: false,
+        idle: None,
+    },
 ];
 
 /// As the headings of the report say.
@@ -44,6 +87,11 @@ const REST: &[(&str, Kind, &[&str])] = &[
     (report::HYPER_JWT, Kind::HyperJwt, &["--target=nobody"]),
 ];
 
+const UNACKED: &[(&str, &str)] = &[
+    (report::HUBLET_JSON_RELIABLE, "--clients=json-reliable"),
+    (report::HUBLET_PROTOBUF_RELIABLE, "--clients=protobuf-reliable"),
+];
+
 const EVENTS: &[&str] = &["--connections=1", "--connections=64"];
 
 /// How much is measured.
@@ -52,6 +100,7 @@ struct Plan {
     timing: &'static [&'static str],
     idle_connections: &'static str,
     new_connections: &'static str,
+    unacked: &'static [&'static str],
 }
 
 const FULL: Plan = Plan {
@@ -59,6 +108,7 @@ const FULL: Plan = Plan {
     timing: &["--warm-up=1", "--seconds=3"],
     idle_connections: "--connections=10000",
     new_connections: "--connections=5000",
+    unacked: &["--members=10000", "--messages=1000"],
 };
 
 /// To see that everything works; its numbers say little.
@@ -67,6 +117,7 @@ const QUICK: Plan = Plan {
     timing: &["--warm-up=0.3", "--seconds=0.5"],
     idle_connections: "--connections=1000",
     new_connections: "--connections=1000",
+    unacked: &["--members=500", "--messages=200"],
 };
 
 pub(crate) fn run_bench(root: &Path, quick: bool) -> Result<()> {
@@ -81,7 +132,7 @@ pub(crate) fn run_bench(root: &Path, quick: bool) -> Result<()> {
             let arguments = [FANOUT, variant.fanout, plan.timing].concat();
             measure(&programs, &server, variant.name, &arguments, &mut measured)?;
         }
-        for variant in VARIANTS.iter().filter(|variant| variant.name != report::HUBLET_JSON) {
+        for variant in VARIANTS.iter().filter(|variant| variant.connect) {
             let server = programs.start(variant.server)?;
             measure(&programs, &server, variant.name, &["connect", plan.new_connections], &mut measured)?;
         }
@@ -101,9 +152,17 @@ pub(crate) fn run_bench(root: &Path, quick: bool) -> Result<()> {
     }
     // Memory is the same each time.
     eprintln!("\nxtask: idle connections");
-    for variant in VARIANTS.iter().filter(|variant| variant.name != report::HUBLET_JSON) {
+    for variant in VARIANTS {
+        let Some(clients) = variant.idle else { continue };
         let server = programs.start(variant.server)?;
-        measure(&programs, &server, variant.name, &["idle", plan.idle_connections], &mut measured)?;
+        let arguments = [&["idle", plan.idle_connections][..], clients].concat();
+        measure(&programs, &server, variant.name, &arguments, &mut measured)?;
+    }
+    eprintln!("\nxtask: messages that nobody acknowledges");
+    for (variant, clients) in UNACKED {
+        let server = programs.start(Kind::Hublet)?;
+        let arguments = [&["unacked", "--payload=1024", clients][..], plan.unacked].concat();
+        measure(&programs, &server, variant, &arguments, &mut measured)?;
     }
     let text = report::markdown(&measured, &machine(root));
     std::io::stdout().lock().write_all(text.as_bytes())?;

@@ -4,15 +4,21 @@ use std::fmt::Write;
 
 use super::Measured;
 
+mod reliable;
+
 pub(super) const HUBLET: &str = "hublet";
 pub(super) const HUBLET_JSON: &str = "hublet, JSON clients";
+pub(super) const HUBLET_JSON_RELIABLE: &str = "hublet, reliable JSON clients";
+pub(super) const HUBLET_PROTOBUF: &str = "hublet, protobuf clients";
+pub(super) const HUBLET_PROTOBUF_RELIABLE: &str = "hublet, reliable protobuf clients";
 pub(super) const NODE: &str = "Node.js ws";
 pub(super) const TUNGSTENITE: &str = "tokio-tungstenite";
 pub(super) const HYPER_JWT: &str = "hyper, checking tokens";
 pub(super) const HYPER_ECHO: &str = "the event handler alone";
 
 /// The order of rows in all tables.
-const ORDER: [&str; 4] = [HUBLET, HUBLET_JSON, TUNGSTENITE, NODE];
+const ORDER: [&str; 7] =
+    [HUBLET, HUBLET_JSON, HUBLET_JSON_RELIABLE, HUBLET_PROTOBUF, HUBLET_PROTOBUF_RELIABLE, TUNGSTENITE, NODE];
 
 pub(super) fn markdown(measured: &[Measured], machine: &[String]) -> String {
     let mut text = String::from("# Measurements\n\n");
@@ -22,7 +28,9 @@ pub(super) fn markdown(measured: &[Measured], machine: &[String]) -> String {
     let _ = writeln!(text, "* {}\n", disturbance(measured));
     text += &fanout(measured);
     text += &ratios(measured);
+    text += &reliable::fanout(measured);
     text += &idle(measured);
+    text += &reliable::unacked(measured);
     text += &connect(measured);
     text += &alone(measured);
     text += &rest(measured);

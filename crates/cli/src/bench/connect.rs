@@ -2,6 +2,8 @@
 
 use anyhow::Result;
 
+use hublet_client::pubsub::Protocol;
+
 use super::open::Clients;
 use super::process::Clocks;
 use super::report::{self, Row};
@@ -29,7 +31,11 @@ pub(super) fn run(args: &Args) -> Result<()> {
     for round in 1..=args.rounds {
         let openings = (0..args.connections).map(|client| {
             let user = format!("user-{client}");
-            target.opening(&Profile { json: true, user: Some(&user), ..Profile::default() })
+            target.opening(&Profile {
+                protocol: Some(Protocol::Json),
+                user: Some(&user),
+                ..Profile::default()
+            })
         });
         let openings = openings.collect::<Result<Vec<_>>>()?;
         let before = Clocks::now(process)?;

@@ -2,11 +2,9 @@
 
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
-use hublet_client::codec::{Opcode, encode_masked};
-
-use super::client::MASK;
+use super::arrivals::Lengths;
 use super::histogram::Histogram;
+use super::kind::{Kind, Stamped};
 use super::open::{Clients, PATIENCE};
 use super::process::{Clocks, Process};
 use super::report::{self, Row};
@@ -14,12 +12,18 @@ use super::schedule::ScheduleArgs;
 use super::stamp;
 use super::target::{Opening, Profile, Target, TargetArgs};
 use super::window::Window;
+use anyhow::{Context, Result, bail};
 
 const GROUP: &str = "fanout";
 /// Connections that are being made at the same time.
 const CONCURRENCY: usize = 32;
 /// Larger messages come in several frames, whose headers are not counted here.
 const PAYLOAD_BYTES_MAX: u32 = 60_000;
+
+/// Messages after which a reliable client acknowledges them; the SDKs do so each second, and sooner when there are many.
+const ACKNOWLEDGED_EACH: u64 = 256;
+/// A service keeps 1,000 messages for a reliable client and then closes the connection.
+const RELIABLE_WINDOW_MAX: u32 = 512;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -46,20 +50,13 @@ pub(super) struct Args {
     sampled: usize,
 }
 
-#[derive(Debug, Clone, Copy, clap::ValueEnum)]
-enum Kind {
-    Simple,
-    Json,
-}
-
 pub(super) fn run(args: &Args) -> Result<()> {
     let target = args.target.target()?;
     let process = args.target.service.process();
-    let kind = match args.clients {
-        _ if target.is_plain() => "plain",
-        Kind::Simple => "simple",
-        Kind::Json => "json",
-    };
+    let kind = if target.is_plain() { "plain" } else { args.clients.name() };
+    if args.clients.is_reliable() && args.windows.iter().any(|window| *window > RELIABLE_WINDOW_MAX) {
+        bail!("with reliable clients at most {RELIABLE_WINDOW_MAX} messages may be outstanding");
+    }
     let (clients, _) = Clients::open(&target, openings(args, &target)?, CONCURRENCY)?;
     let mut fanout = Fanout::new(args, &target, clients)?;
     let mut rows = Vec::new();
@@ -88,59 +85,83 @@ pub(super) fn run(args: &Args) -> Result<()> {
 
 /// The receivers, then the publisher.
 fn openings(args: &Args, target: &Target) -> Result<Vec<Opening>> {
-    let json = matches!(args.clients, Kind::Json);
+    let protocol = args.clients.protocol();
     let groups = [GROUP.to_owned()];
     let mut openings = Vec::new();
     for _ in 0..args.receivers {
-        openings.push(target.opening(&Profile { json, groups: &groups, ..Profile::default() })?);
+        openings.push(target.opening(&Profile { protocol, groups: &groups, ..Profile::default() })?);
     }
     let roles = [format!("webpubsub.sendToGroup.{GROUP}")];
-    let query = if json { String::new() } else { format!("&webpubsub_mode=sendToGroup&group={GROUP}") };
-    openings.push(target.opening(&Profile { json, roles: &roles, query: &query, ..Profile::default() })?);
+    let query = match protocol {
+        Some(_) => String::new(),
+        None => format!("&webpubsub_mode=sendToGroup&group={GROUP}"),
+    };
+    openings.push(target.opening(&Profile {
+        protocol,
+        roles: &roles,
+        query: &query,
+        ..Profile::default()
+    })?);
     Ok(openings)
 }
 
 #[derive(Debug)]
 struct Receiver {
-    /// Bytes received before the measurement.
+    /// Bytes of the messages that were counted, and of what came before them.
+    counted: u64,
+    /// Messages received, and how many of them before the measurement.
+    arrived: u64,
     base: u64,
-    /// Messages received since.
-    position: u64,
+    /// Messages that the service need not keep any more; only of reliable clients.
+    acknowledged: u64,
     /// Its messages are read.
     sampled: bool,
+}
+
+impl Receiver {
+    /// Messages received in this measurement.
+    fn position(&self) -> u64 {
+        self.arrived - self.base
+    }
 }
 
 #[derive(Debug)]
 struct Fanout {
     clients: Clients,
     receivers: Vec<Receiver>,
-    /// What the publisher sends, and where in it the payload begins.
-    message: Vec<u8>,
-    payload_at: usize,
-    /// Length of a message on its way to a receiver.
-    frame_bytes: u64,
+    kind: Kind,
+    payload_bytes: usize,
+    /// What the publisher sends.
+    message: Stamped,
+    /// How long a message is on its way to a receiver.
+    lengths: Lengths,
     latency: Histogram,
+    /// Room for an acknowledgement.
+    acks: Vec<u8>,
 }
 
 impl Fanout {
     fn new(args: &Args, target: &Target, clients: Clients) -> Result<Self> {
-        let payload = stamp::payload(args.payload as usize);
-        let (before, after) = match args.clients {
-            Kind::Json if !target.is_plain() => {
-                (format!(r#"{{"type":"sendToGroup","group":"{GROUP}","dataType":"text","data":""#), r#""}"#)
-            }
-            _ => (String::new(), ""),
-        };
+        let kind = if target.is_plain() { Kind::Simple } else { args.clients };
+        let payload_bytes = args.payload as usize;
         let count = args.receivers as usize;
         let step = count.div_ceil(args.sampled.clamp(1, count));
-        let receiver = |index: usize| Receiver { base: 0, position: 0, sampled: index.is_multiple_of(step) };
+        let receiver = |index: usize| Receiver {
+            counted: 0,
+            arrived: 0,
+            base: 0,
+            acknowledged: 0,
+            sampled: index.is_multiple_of(step),
+        };
         let mut fanout = Self {
             clients,
             receivers: (0..count).map(receiver).collect(),
-            message: format!("{before}{payload}{after}").into_bytes(),
-            payload_at: before.len(),
-            frame_bytes: 0,
+            kind,
+            payload_bytes,
+            message: kind.message(GROUP, payload_bytes),
+            lengths: Lengths::of_first(kind.numbering(), 0),
             latency: Histogram::new(),
+            acks: Vec::new(),
         };
         fanout.calibrate().context("the first message did not reach all receivers")?;
         Ok(fanout)
@@ -162,10 +183,12 @@ impl Fanout {
         }
         // A ping makes some receivers' count larger, never smaller.
         let lengths = self.clients.all.iter().zip(before).take(count);
-        self.frame_bytes = lengths.map(|(client, before)| client.received() - before).min().unwrap_or(0);
-        if self.frame_bytes < self.message.len().min(stamp::DIGITS) as u64 {
+        let frame_bytes = lengths.map(|(client, before)| client.received() - before).min().unwrap_or(0);
+        if frame_bytes < stamp::DIGITS as u64 {
             bail!("messages do not come as they were sent");
         }
+        self.lengths = Lengths::of_first(self.kind.numbering(), frame_bytes);
+        self.receivers.iter_mut().for_each(|receiver| receiver.arrived = 1);
         Ok(())
     }
 
@@ -178,8 +201,9 @@ impl Fanout {
     ) -> Result<(u64, super::process::Elapsed)> {
         for (client, receiver) in self.clients.all.iter_mut().zip(&mut self.receivers) {
             client.show_life()?;
-            receiver.base = client.received();
-            receiver.position = 0;
+            // Between two measurements only pings come.
+            receiver.counted = client.received();
+            receiver.base = receiver.arrived;
         }
         let mut run = Run {
             window: Window::new(window, args.receivers),
@@ -218,8 +242,7 @@ impl Fanout {
     fn publish(&mut self, first: u64, count: u64) -> Result<()> {
         let mut frames = Vec::new();
         for number in first..first + count {
-            stamp::write(self.message.get_mut(self.payload_at..).unwrap_or_default(), number);
-            encode_masked(Opcode::Text, &self.message, MASK, &mut frames);
+            self.message.frame(number, &mut frames);
         }
         let publisher = self.clients.all.last_mut().context("there is no publisher")?;
         publisher.send_frames(&frames)
@@ -245,14 +268,14 @@ impl Fanout {
                 client.receive(scratch, |_| {})?;
                 continue;
             };
-            let from = receiver.position;
+            let from = receiver.position();
             if receiver.sampled {
                 let now = Instant::now();
                 let mut in_order = true;
                 client.receive(scratch, |message| {
-                    let number = stamp::read(message);
-                    in_order &= number == Some(receiver.position);
-                    receiver.position += 1;
+                    let number = self.kind.stamp(message, self.payload_bytes);
+                    in_order &= number == Some(receiver.position());
+                    receiver.arrived += 1;
                     if let Some(number) = number {
                         self.latency.record(now.saturating_duration_since(run.sent_at(number)));
                     }
@@ -262,12 +285,22 @@ impl Fanout {
                 }
             } else {
                 client.discard(scratch)?;
-                receiver.position = (client.received() - receiver.base) / self.frame_bytes;
+                let bytes = client.received() - receiver.counted;
+                let (count, bytes) = self.lengths.whole(receiver.arrived + 1, bytes);
+                receiver.arrived += count;
+                receiver.counted += bytes;
             }
-            if !run.window.advance(from, receiver.position) {
+            if self.kind.is_reliable() && receiver.arrived - receiver.acknowledged >= ACKNOWLEDGED_EACH {
+                receiver.acknowledged = receiver.arrived;
+                self.acks.clear();
+                self.kind.acknowledge(receiver.arrived, &mut self.acks);
+                client.send_frames(&self.acks)?;
+            }
+            let to = receiver.position();
+            if !run.window.advance(from, to) {
                 bail!("a receiver got more than was sent");
             }
-            run.delivered += receiver.position - from;
+            run.delivered += to - from;
         }
         Ok(())
     }

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use hublet_client::codec::{Opcode, encode_masked};
 use hublet_client::rest;
 
 use super::client::MASK;
+use super::kind::Kind;
 use super::open::{Clients, PATIENCE};
 use super::process::Process;
 use super::report::{self, Row};
@@ -25,6 +26,9 @@ pub(super) struct Args {
     /// Connections, each with a user id of its own and in one group
     #[arg(long, default_value_t = 10_000, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
     connections: u32,
+    /// What the clients speak; a server given with --url speaks plain WebSocket
+    #[arg(long, value_enum, default_value_t = Kind::Json)]
+    clients: Kind,
     /// Connections that share a group
     #[arg(long, default_value_t = 10, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
     group_size: u32,
@@ -37,12 +41,15 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<()> {
+    if args.clients == Kind::Simple {
+        bail!("simple clients cannot take part in the burst: choose others with --clients");
+    }
     let settle = Duration::try_from_secs_f64(args.settle)?;
     let target = args.target.target()?;
     let resident = || args.target.service.process().map(Process::resident_bytes).transpose();
     let openings = (0..args.connections).map(|client| {
         let profile = Profile {
-            json: true,
+            protocol: args.clients.protocol(),
             user: Some(&format!("user-{client}")),
             groups: &[format!("group-{}", client / args.group_size)],
             roles: &[format!("webpubsub.sendToGroup.{SINK}")],
@@ -68,6 +75,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let per_second = f64::from(args.connections) / opened.wall.as_secs_f64();
     let row = Row::default()
         .with("mode", "idle")
+        .with("clients", if target.is_plain() { "plain" } else { args.clients.name() })
         .with("connections", args.connections)
         .measured("connections_per_s", Some(per_second), 0)
         .measured("rss_before_mib", mib(before), 1)
@@ -85,9 +93,7 @@ fn burst(clients: &mut Clients, target: &Target, args: &Args) -> Result<()> {
     if target.is_plain() {
         encode_masked(Opcode::Binary, text.as_bytes(), MASK, &mut sent);
     } else {
-        let message =
-            format!(r#"{{"type":"sendToGroup","group":"{SINK}","dataType":"text","data":"{text}"}}"#);
-        encode_masked(Opcode::Text, message.as_bytes(), MASK, &mut sent);
+        args.clients.message(SINK, SENT_BYTES).frame(0, &mut sent);
     }
     for client in &mut clients.all {
         client.send_frames(&sent)?;
@@ -109,6 +115,14 @@ fn burst(clients: &mut Clients, target: &Target, args: &Args) -> Result<()> {
             missing = missing.checked_sub(messages).context("a message came twice")?;
             Ok(())
         })?;
+    }
+    // As a client does within a second; until then the service keeps the message.
+    if args.clients.is_reliable() {
+        sent.clear();
+        args.clients.acknowledge(1, &mut sent);
+        for client in &mut clients.all {
+            client.send_frames(&sent)?;
+        }
     }
     Ok(())
 }

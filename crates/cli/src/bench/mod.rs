@@ -3,6 +3,7 @@
 //! One thread drives all connections, so that the load costs far less than the server's work and can be pinned to
 //! one core.
 
+mod arrivals;
 mod check;
 mod client;
 mod connect;
@@ -11,6 +12,7 @@ mod fanout;
 mod histogram;
 mod http;
 mod idle;
+mod kind;
 mod open;
 mod pairs;
 mod poll;
@@ -21,6 +23,7 @@ mod schedule;
 mod socket;
 mod stamp;
 mod target;
+mod unacked;
 mod window;
 
 use anyhow::Result;
@@ -47,6 +50,8 @@ enum Mode {
     Rest(rest::Args),
     /// Events per second that an event handler answers
     Events(events::Args),
+    /// Memory of messages that reliable clients do not acknowledge
+    Unacked(unacked::Args),
     /// Check that nothing is lost, doubled or out of order while sockets break
     Check(check::Args),
 }
@@ -60,6 +65,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
         Mode::Connect(args) => connect::run(&args),
         Mode::Rest(args) => rest::run(&args),
         Mode::Events(args) => events::run(&args),
+        Mode::Unacked(args) => unacked::run(&args),
         Mode::Check(args) => check::run(args),
     }
 }
@@ -89,6 +95,10 @@ mod tests {
             ("bench rest --connections 1", true),
             ("bench rest --target group", true),
             ("bench events --connections 8 --direct http://127.0.0.1:1/e", true),
+            ("bench fanout --clients json-reliable", true),
+            ("bench idle --clients protobuf-reliable", true),
+            ("bench unacked --members 5 --messages 10 --payload 16 --clients protobuf-reliable", true),
+            ("bench unacked --messages 1001", false),
             ("bench check", true),
             (
                 "bench check --seconds 5 --seed 7 --clients 8 --groups 2 --rate 50 --cut-interval 0.5 --json",

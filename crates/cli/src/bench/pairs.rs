@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use hublet_client::codec::{Opcode, encode_masked};
+use hublet_client::pubsub::Protocol;
 
 use super::client::MASK;
 use super::histogram::Histogram;
@@ -47,7 +48,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
             members.push(Member::new(&group, args.payload as usize));
             let groups = [group];
             openings.push(target.opening(&Profile {
-                json: true,
+                protocol: Some(Protocol::Json),
                 groups: &groups,
                 roles: &roles,
                 ..Profile::default()

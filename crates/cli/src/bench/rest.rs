@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+use hublet_client::pubsub::Protocol;
+
 use super::histogram::Histogram;
 use super::http::{self, Answers};
 use super::open::{Clients, PATIENCE};
@@ -129,8 +131,8 @@ impl Load {
         let openings = openings.map(|name| {
             let groups = std::slice::from_ref(name);
             target.opening(&match args.target {
-                To::Group => Profile { json: true, groups, ..Profile::default() },
-                _ => Profile { json: true, user: Some(name), ..Profile::default() },
+                To::Group => Profile { protocol: Some(Protocol::Json), groups, ..Profile::default() },
+                _ => Profile { protocol: Some(Protocol::Json), user: Some(name), ..Profile::default() },
             })
         });
         let openings = openings.collect::<Result<Vec<_>>>()?;

@@ -4,7 +4,7 @@ use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
-use hublet_client::pubsub::SUBPROTOCOL;
+use hublet_client::pubsub::Protocol;
 use hublet_client::{ClientAccess, ConnectionString, Tls};
 
 use super::process::Process;
@@ -77,8 +77,8 @@ impl TargetArgs {
 /// Who connects; a plain server is not told.
 #[derive(Debug, Default)]
 pub(super) struct Profile<'a> {
-    /// Speak the JSON subprotocol, else be a simple client.
-    pub(super) json: bool,
+    /// What it speaks; `None`: it is a simple client.
+    pub(super) protocol: Option<Protocol>,
     pub(super) user: Option<&'a str>,
     pub(super) groups: &'a [String],
     pub(super) roles: &'a [String],
@@ -116,11 +116,10 @@ impl Target {
                 let Profile { user, groups, roles, .. } = *profile;
                 let access = ClientAccess { user, groups, roles, ..ClientAccess::new(hub) };
                 let token = service.client_access(&access)?.token;
-                greeted = profile.json;
-                let subprotocol = if greeted {
-                    format!("Sec-WebSocket-Protocol: {SUBPROTOCOL}\r\n")
-                } else {
-                    String::new()
+                greeted = profile.protocol.is_some();
+                let subprotocol = match profile.protocol {
+                    Some(protocol) => format!("Sec-WebSocket-Protocol: {}\r\n", protocol.name()),
+                    None => String::new(),
                 };
                 (format!("{path}?access_token={token}{}", profile.query), subprotocol)
             }
@@ -211,7 +210,7 @@ mod tests {
     fn a_service_gets_a_token_and_a_plain_server_does_not() {
         let at = Place { address: ([127, 0, 0, 1], 1).into(), host: "h:1".to_owned(), path: "/p".to_owned() };
         let service = Some((ConnectionString::development(), "bench".to_owned()));
-        let profile = Profile { json: true, query: "&x=y", ..Profile::default() };
+        let profile = Profile { protocol: Some(Protocol::Json), query: "&x=y", ..Profile::default() };
         let mut target = Target { at, service };
         let opening = target.opening(&profile).unwrap();
         let request = String::from_utf8(opening.request).unwrap();
