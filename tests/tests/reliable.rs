@@ -51,6 +51,14 @@ fn exists(server: &Server, connection: &str) -> bool {
     }
 }
 
+fn until_gone(server: &Server, connection: &str) {
+    let deadline = Instant::now() + PATIENCE;
+    while exists(server, connection) {
+        assert!(Instant::now() < deadline, "it stays");
+        thread::yield_now();
+    }
+}
+
 fn close(server: &Server, connection: &str) {
     let path = format!("/api/hubs/chat/connections/{connection}?reason=enough");
     assert_eq!(http::call(server, "DELETE", &path, &[], b"").status, 204);
