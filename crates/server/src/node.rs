@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
 use bytes::Bytes;
 use hublet_hub::directory::Topic;
 use hublet_hub::{
-    Accept, Attempt, Command, ConnOp, Directory, HubPolicies, MemberEntry, Outcome, Publish, Saved, ShardSet,
-    Target,
+    Accept, Attempt, Command, ConnOp, Directory, HubPolicies, MemberEntry, Millis, Outcome, Publish, Saved,
+    ShardSet, Target,
 };
 use hublet_wire::client::Subprotocol;
 use hublet_wire::id::ConnId;
@@ -42,6 +43,7 @@ struct Inner {
     mailboxes: Box<[Arc<Mailbox>]>,
     connections: AtomicUsize,
     stopping: watch::Sender<bool>,
+    started: Instant,
     /// Shards that have something to do with clients during a stop.
     restless: AtomicUsize,
 }
@@ -54,6 +56,7 @@ impl Node {
             mailboxes: (0..shards).map(|_| Arc::new(Mailbox::default())).collect(),
             connections: AtomicUsize::new(0),
             stopping: watch::Sender::new(false),
+            started: Instant::now(),
             restless: AtomicUsize::new(shards),
         }))
     }
@@ -183,6 +186,11 @@ impl Node {
         mailbox.push(letter(answer), 0);
         let id = id.await.map_err(|_| NotAccepted::Stopping)?;
         Ok(Reservation { mailbox, id: Some(id), resumes: None })
+    }
+
+    /// The time that all shards go by.
+    pub(crate) fn now(&self) -> Millis {
+        u64::try_from(self.0.started.elapsed().as_millis()).unwrap_or(Millis::MAX)
     }
 
     /// Whether a stop has begun: no new connections are accepted.

@@ -10,7 +10,7 @@ use hublet_upstream::courier::OnVerdict;
 use hublet_wire::id::ConnId;
 use ring::rand::{SecureRandom, SystemRandom};
 use tokio::sync::oneshot;
-use tokio::time::{Instant, MissedTickBehavior};
+use tokio::time::MissedTickBehavior;
 
 use crate::config::{Config, Durability};
 use crate::conn_io::{ConnIo, Read, Write};
@@ -41,7 +41,6 @@ pub(crate) struct ShardLoop {
     keys: AccessKeys,
     message_bytes_max: usize,
     random: SystemRandom,
-    started: Instant,
     /// When that was, in milliseconds since 1970.
     epoch_ms: u64,
     /// When the end of a stop waits no longer.
@@ -76,7 +75,6 @@ impl ShardLoop {
             keys: config.keys.clone(),
             message_bytes_max: config.limits.message_bytes,
             random: SystemRandom::new(),
-            started: Instant::now(),
             epoch_ms: sessions::now_ms(),
             stop_until: None,
             rests: false,
@@ -97,7 +95,7 @@ impl ShardLoop {
         let mut alarm = tokio::time::interval(Duration::from_millis(TICK_MS));
         alarm.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            self.now = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(Millis::MAX);
+            self.now = self.node.now();
             self.shard.begin_turn(self.now);
             if self.now >= next_tick {
                 next_tick = self.now + TICK_MS;

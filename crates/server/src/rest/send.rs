@@ -25,8 +25,7 @@ pub(super) async fn send(
     body: &mut Incoming,
 ) -> Result<Response, RestError> {
     let target = call.segments.target(resource)?;
-    // The time to live is checked and not used, as by the vendor's emulator.
-    call.parameters.number("messageTtlSeconds", 0, TTL_SECONDS_MAX)?;
+    let ttl_seconds = call.parameters.number("messageTtlSeconds", 0, TTL_SECONDS_MAX)?;
     // A send to one connection has no filter: a parameter of that name is ignored like any unknown one.
     let filter = match resource {
         Resource::Connection => None,
@@ -39,6 +38,7 @@ pub(super) async fn send(
         let mut publish = Publish::new(Arc::clone(&call.hub), target, payload);
         publish.metadata = metadata;
         publish.filter = filter;
+        publish.expire_after(ttl_seconds.and_then(|seconds| u16::try_from(seconds).ok()), call.node.now());
         if matches!(resource, Resource::Hub | Resource::Group) {
             publish.excluded = call.parameters.excluded().collect();
         }
