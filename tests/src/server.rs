@@ -163,8 +163,13 @@ impl Server {
     }
 
     /// Stops the service and returns its folder, for another one to start in.
-    pub fn stop_and_take_folder(mut self) -> Folder {
+    pub fn stop_and_take_folder(self) -> Folder {
         self.signal(Signal::TERM);
+        self.wait_and_take_folder()
+    }
+
+    /// Waits until the service, which was told to stop, ends, and returns its folder.
+    pub fn wait_and_take_folder(mut self) -> Folder {
         self.wait();
         std::mem::take(&mut self.folder)
     }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use hublet_tests::program::Program;
 use hublet_tests::raw::{Message, PATIENCE, RawClient};
-use hublet_tests::upstream::{Reply, Upstream};
+use hublet_tests::upstream::{Call, Gate, Reply, Upstream};
 use hublet_tests::{Folder, Server, http, new_folder, tools};
 use hublet_wire::ws::{CloseCode, Opcode};
 use rustix::process::Signal;
@@ -23,7 +23,9 @@ const PAUSE: Duration = Duration::from_millis(5);
 const RECEIVERS: usize = 12;
 const PUBLISHERS: u64 = 4;
 /// Messages of each publisher.
-const MESSAGES: u64 = 1_500;
+const MESSAGES: u64 = 500;
+/// Between two messages of a publisher: acknowledgements of receivers have to keep up on a machine that does other things.
+const PACE: Duration = Duration::from_millis(3);
 const SEND: &str = "/api/hubs/chat/groups/room/:send";
 /// The last message by REST.
 const REST_END: &str = "rest end";
@@ -103,7 +105,11 @@ impl Reliable {
                     return value;
                 }
                 (Some("disconnected"), _) => {
-                    assert_eq!(value["message"], "Service reloading, reconnect");
+                    let Self { id, seen, recoveries, .. } = self;
+                    assert_eq!(
+                        value["message"], "Service reloading, reconnect",
+                        "{id} has {seen} messages after {recoveries} recoveries"
+                    );
                     self.told += 1;
                 }
                 (_, Some(number)) if number <= self.seen => {}
@@ -169,6 +175,7 @@ impl Reliable {
                 }
             }
             progress.published.fetch_add(1, Ordering::Relaxed);
+            thread::sleep(PACE);
         }
     }
 
@@ -282,12 +289,16 @@ struct Rig {
 
 impl Rig {
     fn start(file: &str) -> Self {
-        let upstream = Upstream::start(|_| Reply::status(204));
+        Self::start_with(file, |_| Reply::status(204))
+    }
+
+    fn start_with(file: &str, script: impl Fn(&Call) -> Reply + Send + Sync + 'static) -> Self {
+        let upstream = Upstream::start(script);
         let folder = new_folder();
         let handler = upstream.handler_with(
             "chat",
             "/{event}",
-            "systemEvents = [\"connected\", \"disconnected\"]\ndurable = true",
+            "systemEvents = [\"connected\", \"disconnected\"]\nuserEventPattern = \"*\"\ndurable = true",
         );
         std::fs::write(folder.join("hublet.toml"), format!("{file}{handler}"))
             .expect("a file in a new folder");
@@ -305,10 +316,12 @@ impl Rig {
     }
 
     /// Another service in the same place.
-    fn restart(&mut self, signal: Signal) {
-        let old = self.server.take().expect("a service");
-        let folder =
-            if signal == Signal::KILL { old.kill_and_take_folder() } else { old.stop_and_take_folder() };
+    fn restart(&mut self) {
+        let folder = self.server.take().expect("a service").stop_and_take_folder();
+        self.start_again(folder);
+    }
+
+    fn start_again(&mut self, folder: Folder) {
         let arguments: Vec<&str> = self.arguments.iter().map(String::as_str).collect();
         self.server = Some(start(folder, &arguments));
     }
@@ -330,7 +343,7 @@ fn start(folder: Folder, arguments: &[&str]) -> Server {
 }
 
 /// Restarts the service in the middle of the traffic.
-fn traffic(rig: &mut Rig, signal: Signal) -> Vec<Reliable> {
+fn traffic(rig: &mut Rig) -> Vec<Reliable> {
     let roles = ["webpubsub.sendToGroup.room"];
     let mut receivers: Vec<Reliable> =
         (0..RECEIVERS).map(|_| Reliable::connect(&rig.url("receiver", &["room"], &[]))).collect();
@@ -354,7 +367,7 @@ fn traffic(rig: &mut Rig, signal: Signal) -> Vec<Reliable> {
             while progress.published.load(Ordering::Relaxed) < part * PUBLISHERS * MESSAGES / 3 {
                 progress.pause();
             }
-            rig.restart(signal);
+            rig.restart();
         }
         let received: Vec<_> = received.into_iter().map(|thread| thread.join().expect("messages")).collect();
         (accepted.join().expect("accepted messages"), received)
@@ -375,7 +388,7 @@ fn traffic(rig: &mut Rig, signal: Signal) -> Vec<Reliable> {
 #[test]
 fn a_restart_loses_nothing_and_tells_nobody() {
     let mut rig = Rig::start("");
-    let mut clients = traffic(&mut rig, Signal::TERM);
+    let mut clients = traffic(&mut rig);
     assert!(clients.iter().all(|client| client.told >= 1), "all were told that the service restarts");
     assert_eq!(rig.told("disconnected"), 0);
     assert_eq!(rig.told("connected"), clients.len());
@@ -409,7 +422,7 @@ fn groups_and_permissions_are_kept_and_who_stays_away_is_gone() {
     assert_eq!(kept.next()["success"], true);
     // It is away already when the service stops.
     kept.cut();
-    rig.restart(Signal::TERM);
+    rig.restart();
     assert_eq!(kept.next()["event"], "connected");
     kept.send(&request);
     assert_eq!(kept.next()["error"]["name"], "Duplicate");
@@ -424,10 +437,38 @@ fn groups_and_permissions_are_kept_and_who_stays_away_is_gone() {
 }
 
 #[test]
+fn an_answer_that_comes_during_the_stop_belongs_to_the_session() {
+    let gate = Gate::new();
+    let waits = gate.clone();
+    let mut rig = Rig::start_with("", move |call| match call.event() {
+        "order" => Reply::text("done").after(&waits),
+        _ => Reply::status(204),
+    });
+    let mut client = Reliable::connect(&rig.url("ann", &[], &[]));
+    let order = json!({"type": "event", "event": "order", "dataType": "text", "data": "", "ackId": 5});
+    client.send(&order);
+    rig.upstream.wait_for(1, |call| call.event() == "order");
+    rig.server().signal(Signal::TERM);
+    let socket = client.socket.as_mut().expect("a socket");
+    assert!(socket.next_text().contains("Service reloading, reconnect"));
+    socket.expect_close(1012, "Service reloading, reconnect");
+    client.socket = None;
+    gate.open();
+    let folder = rig.server.take().expect("a service").wait_and_take_folder();
+    rig.start_again(folder);
+    assert_eq!(client.next()["event"], "connected");
+    let answer = client.next();
+    assert_eq!((&answer["data"], &answer["sequenceId"]), (&json!("done"), &json!(1)));
+    client.send(&order);
+    assert_eq!(client.next()["error"]["name"], "Duplicate");
+    assert_eq!(rig.upstream.events("order").len(), 1);
+}
+
+#[test]
 fn without_durability_sessions_end_with_the_service() {
     let mut rig = Rig::start("reliable.durability = \"none\"\n");
     let client = Reliable::connect(&rig.url("ann", &[], &[]));
-    rig.restart(Signal::TERM);
+    rig.restart();
     let gone = &rig.upstream.wait_for(1, |call| call.event() == "disconnected")[0];
     assert_eq!(gone.client(), client.id);
     let url = format!(
@@ -444,7 +485,7 @@ fn fewer_shards_and_files_that_cannot_be_used_do_not_prevent_a_start() {
     let mut rig = Rig::start("");
     let clients: Vec<Reliable> = (0..8).map(|_| Reliable::connect(&rig.url("ann", &["room"], &[]))).collect();
     rig.arguments[3] = "1".to_owned();
-    rig.restart(Signal::TERM);
+    rig.restart();
     // Both shards accept connections from the same sockets, so each has some.
     rig.upstream.wait_until("the end of the sessions of the second shard", |calls| {
         let gone = calls.iter().filter(|call| call.event() == "disconnected").count();
@@ -481,7 +522,7 @@ fn the_official_client_does_not_notice() {
         Program::start("restart.mjs", tools::node("tests/sdk/restart.mjs").arg(connection_string))
     };
     script.expect("half");
-    rig.restart(Signal::TERM);
+    rig.restart();
     script.expect_end();
     assert_eq!(rig.told("connected"), 2);
 }
