@@ -230,10 +230,17 @@ impl ShardLoop {
         if self.sockets.len() <= at {
             self.sockets.resize_with(at + 1, || None);
         }
-        let mut io = ConnIo::new(stream, self.message_bytes_max, id.slot, &self.mailbox);
-        if resumes.is_none() {
+        let stream = if resumes.is_some() {
+            // Another shard may have accepted it.
+            match stream.adopt() {
+                Ok(stream) => stream,
+                Err(_) => return self.shard.disconnected(id.slot),
+            }
+        } else {
             self.shard.attached(id.slot);
-        }
+            stream
+        };
+        let mut io = ConnIo::new(stream, self.message_bytes_max, id.slot, &self.mailbox);
         decode(&mut self.shard, &mut io, id.slot, &mut leftover.to_vec(), self.now);
         // The first look registers the waker and writes what waits.
         io.wake();

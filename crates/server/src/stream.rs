@@ -17,6 +17,20 @@ pub(crate) enum Stream {
     Tls(Box<TlsStream<TcpStream>>),
 }
 
+impl Stream {
+    /// Moves the socket to the reactor of the current thread, so that it waits for no other thread. Under TLS it stays
+    /// where it was accepted: the library gives it away to nobody.
+    ///
+    /// # Errors
+    /// The system does not let it go or in.
+    pub(crate) fn adopt(self) -> io::Result<Self> {
+        match self {
+            Self::Plain(tcp) => Ok(Self::Plain(TcpStream::from_std(tcp.into_std()?)?)),
+            tls @ Self::Tls(_) => Ok(tls),
+        }
+    }
+}
+
 impl AsyncRead for Stream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
