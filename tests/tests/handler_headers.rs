@@ -188,7 +188,7 @@ fn a_user_that_no_header_can_hold_splits_no_head() {
         let token = signed(&key, &json!({"aud": aud, "exp": now_s() + 60, "sub": user}));
         let url = format!("ws://{}/client/hubs/chat?access_token={token}", server.authority());
         let head = RawClient::try_connect(&url, JSON, &[]).err().expect("no request can be made for it");
-        assert!(head.starts_with("HTTP/1.1 500 "), "{head}");
+        assert!(head.starts_with("HTTP/1.1 400 "), "{head}");
     }
     life(&server, &upstream, Some("ann"));
     assert_eq!(upstream.calls().len(), 4, "{:#?}", upstream.calls());
