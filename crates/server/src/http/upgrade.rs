@@ -152,8 +152,12 @@ fn examine<'a>(
     let hub = hub_name(request, path_hub)?;
     let token = identify(context, request, &hub)?;
     let user = token.as_ref().and_then(|token| token.claims.sub.as_deref());
-    if user.is_some_and(|user| user.contains(char::is_control)) {
-        return Err(refuse(StatusCode::BAD_REQUEST, "The user id of the token has control characters."));
+    if user.is_some_and(|user| user.contains(char::is_control))
+        && context.hubs.get(&hub).is_some_and(|rules| !rules.handlers.is_empty())
+    {
+        // Its events could not be told, so the application would not know that it is there.
+        let sentence = "The user id of the token has control characters, which events cannot carry.";
+        return Err(refuse(StatusCode::BAD_REQUEST, sentence));
     }
     if let Some(token) = &token {
         check_groups(&token.claims, context.config.limits.groups_per_connection)?;
