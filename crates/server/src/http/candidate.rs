@@ -82,12 +82,10 @@ impl Candidate<'_> {
         let mut choice = negotiate::choose(&offered, answer.subprotocol.as_deref(), self.mode.clone())
             .map_err(|_| InvalidAdmission::Subprotocol)?;
         let user = match answer.user_id {
+            Some(user) if user.contains(char::is_control) => return Err(InvalidAdmission::UserId),
             Some(user) => Some(user).filter(|user| !user.is_empty()).map(Into::into),
             None => self.user(),
         };
-        if user.as_deref().is_some_and(|user: &str| user.contains(char::is_control)) {
-            return Err(InvalidAdmission::UserId);
-        }
         let claims = self.token.map(|token| token.claims).unwrap_or_default();
         let groups = answer.groups.unwrap_or(claims.groups);
         if groups.len() > groups_max {
