@@ -11,7 +11,7 @@ use hublet_wire::client::Format;
 
 use crate::conn::{Conn, Slot};
 use crate::filter::Candidate;
-use crate::limits::{JOINED_BYTES_MAX, JOINED_FRAME_BYTES_MAX};
+use crate::limits::JOINED_BYTES_MAX;
 use crate::publish::{Publish, Variant};
 use crate::queue::Blocks;
 use crate::shard::{Effect, Shard};
@@ -207,13 +207,7 @@ impl Walk<'_> {
 fn number(publishes: &[Arc<Publish>], first: u64, format: Format) -> Vec<Bytes> {
     let mut blocks = Blocks::default();
     for (number, publish) in (first..).zip(publishes) {
-        let shared = publish.shared(format);
-        blocks.copy(&shared.head(number));
-        if shared.body().len() > JOINED_FRAME_BYTES_MAX {
-            blocks.share(shared.body().clone());
-        } else {
-            blocks.copy(shared.body());
-        }
+        blocks.numbered(publish.shared(format), number);
     }
     blocks.finish()
 }
@@ -225,12 +219,7 @@ fn join(publishes: &[Arc<Publish>], variant: Variant) -> Vec<Bytes> {
     }
     let mut blocks = Blocks::default();
     for publish in publishes {
-        let frame = publish.frame(variant);
-        if frame.len() > JOINED_FRAME_BYTES_MAX {
-            blocks.share(frame.clone());
-        } else {
-            blocks.copy(frame);
-        }
+        blocks.frames(publish.frame(variant));
     }
     blocks.finish()
 }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::io::IoSlice;
 
 use bytes::{Buf, Bytes, BytesMut};
-use hublet_wire::client::Format;
+use hublet_wire::client::{Format, SharedMessage};
 
 use crate::limits::{FRAME_OVERHEAD_BYTES, JOINED_BYTES_MAX, JOINED_FRAME_BYTES_MAX};
 use crate::unacked::Numbered;
@@ -193,13 +193,7 @@ impl OutQueue {
 impl Batch {
     fn write(&self, blocks: &mut Blocks) {
         for (number, message) in self.numbered.after(self.after) {
-            let shared = message.shared(self.format);
-            blocks.copy(&shared.head(number));
-            if shared.body().len() > JOINED_FRAME_BYTES_MAX {
-                blocks.share(shared.body().clone());
-            } else {
-                blocks.copy(shared.body());
-            }
+            blocks.numbered(message.shared(self.format), number);
         }
     }
 }
@@ -214,16 +208,31 @@ pub(crate) struct Blocks {
 
 impl Blocks {
     /// Appends a copy.
-    pub(crate) fn copy(&mut self, bytes: &[u8]) {
+    fn copy(&mut self, bytes: &[u8]) {
         self.bytes += bytes.len();
         self.open.extend_from_slice(bytes);
     }
 
     /// Appends bytes as they are.
-    pub(crate) fn share(&mut self, bytes: Bytes) {
+    fn share(&mut self, bytes: Bytes) {
         self.bytes += bytes.len();
         self.seal();
         self.done.push(bytes);
+    }
+
+    /// Appends frames: small ones are copied, large ones as they are.
+    pub(crate) fn frames(&mut self, frames: &Bytes) {
+        if frames.len() > JOINED_FRAME_BYTES_MAX {
+            self.share(frames.clone());
+        } else {
+            self.copy(frames);
+        }
+    }
+
+    /// Appends a message under its number.
+    pub(crate) fn numbered(&mut self, message: &SharedMessage, number: u64) {
+        self.copy(&message.head(number));
+        self.frames(message.body());
     }
 
     fn seal(&mut self) {

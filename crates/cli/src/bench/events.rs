@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use hublet_client::codec::{Opcode, encode_masked};
 
+use super::caller::Caller;
 use super::client::MASK;
 use super::histogram::Histogram;
-use super::http::{self, Answers};
+use super::http;
 use super::open::{Clients, PATIENCE};
 use super::poll::{Poller, Ready};
 use super::process::Clocks;
@@ -180,15 +181,7 @@ struct Direct {
     poller: Poller,
     ready: Vec<Ready>,
     scratch: Vec<u8>,
-    request: Vec<u8>,
     counts: Counts,
-}
-
-#[derive(Debug)]
-struct Caller {
-    socket: Socket,
-    answers: Answers,
-    sent_at: Option<Instant>,
 }
 
 impl Direct {
@@ -200,10 +193,10 @@ impl Direct {
         for token in 0..args.connections as usize {
             let socket = Socket::connect(at.address)?;
             poller.add(&socket, token)?;
-            callers.push(Caller { socket, answers: Answers::default(), sent_at: None });
+            callers.push(Caller::new(socket, request.clone(), 200));
         }
         let scratch = vec![0; SCRATCH_BYTES];
-        Ok(Self { callers, poller, ready: Vec::new(), scratch, request, counts: Counts::default() })
+        Ok(Self { callers, poller, ready: Vec::new(), scratch, counts: Counts::default() })
     }
 
     fn until(&mut self, end: Instant) -> Result<()> {
@@ -214,30 +207,12 @@ impl Direct {
             }
             for ready in &self.ready {
                 let caller = self.callers.get_mut(ready.token).context("an event for no connection")?;
-                if ready.writable {
-                    caller.socket.flush()?;
-                }
-                let now = Instant::now();
-                let free = match caller.sent_at {
-                    None => ready.writable,
-                    Some(_) => ready.readable && caller.answered(&mut self.scratch)?,
-                };
-                if free {
-                    if let Some(sent_at) = caller.sent_at.replace(now) {
-                        self.counts.latency.record(now.saturating_duration_since(sent_at));
-                        self.counts.answered += 1;
-                    }
-                    caller.socket.send(&self.request)?;
+                if let Some(latency) = caller.serve(ready, &mut self.scratch)? {
+                    self.counts.latency.record(latency);
+                    self.counts.answered += 1;
                 }
             }
         }
         Ok(())
-    }
-}
-
-impl Caller {
-    fn answered(&mut self, scratch: &mut [u8]) -> Result<bool> {
-        let count = self.socket.read(scratch)?;
-        self.answers.complete(scratch.get(..count).unwrap_or_default(), 200)
     }
 }

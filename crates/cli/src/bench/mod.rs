@@ -4,6 +4,7 @@
 //! one core.
 
 mod arrivals;
+mod caller;
 mod check;
 mod client;
 mod connect;

@@ -6,8 +6,9 @@ use anyhow::{Context, Result, bail};
 
 use hublet_client::pubsub::Protocol;
 
+use super::caller::Caller;
 use super::histogram::Histogram;
-use super::http::{self, Answers};
+use super::http;
 use super::open::{Clients, PATIENCE};
 use super::poll::{Poller, Ready};
 use super::process::Clocks;
@@ -99,15 +100,6 @@ pub(super) fn run(args: &Args) -> Result<()> {
     report::print(&rows, args.service.json())
 }
 
-/// A connection that sends one request after the other.
-#[derive(Debug)]
-struct Caller {
-    socket: Socket,
-    request: Vec<u8>,
-    answers: Answers,
-    sent_at: Option<Instant>,
-}
-
 #[derive(Debug)]
 struct Load {
     callers: Vec<Caller>,
@@ -148,7 +140,7 @@ impl Load {
             let request = http::post_text(&url, &target.at.host, &service.rest_token(&url), &body)?;
             let socket = Socket::connect(target.at.address)?;
             poller.add(&socket, token)?;
-            callers.push(Caller { socket, request, answers: Answers::default(), sent_at: None });
+            callers.push(Caller::new(socket, request, 202));
         }
         Ok(Self {
             callers,
@@ -171,20 +163,9 @@ impl Load {
             }
             for ready in &self.ready {
                 let caller = self.callers.get_mut(ready.token).context("an event for no connection")?;
-                if ready.writable {
-                    caller.socket.flush()?;
-                }
-                let now = Instant::now();
-                let free = match caller.sent_at {
-                    None => ready.writable,
-                    Some(_) => ready.readable && caller.answered(&mut self.scratch)?,
-                };
-                if free {
-                    if let Some(sent_at) = caller.sent_at.replace(now) {
-                        self.latency.record(now.saturating_duration_since(sent_at));
-                        self.answered += 1;
-                    }
-                    caller.socket.send(&caller.request)?;
+                if let Some(latency) = caller.serve(ready, &mut self.scratch)? {
+                    self.latency.record(latency);
+                    self.answered += 1;
                 }
             }
             // Seldom enough to cost little: a message is read in any case, and many at once.
@@ -206,9 +187,7 @@ impl Load {
     /// Waits for what is under way, and checks that each accepted message arrived.
     fn drain(&mut self) -> Result<()> {
         let deadline = Instant::now() + PATIENCE;
-        while self.callers.iter().any(|caller| caller.sent_at.is_some())
-            || self.delivered < self.answered * self.receivers
-        {
+        while self.callers.iter().any(Caller::is_waiting) || self.delivered < self.answered * self.receivers {
             if Instant::now() > deadline {
                 let Self { answered, delivered, receivers, .. } = self;
                 bail!(
@@ -218,21 +197,12 @@ impl Load {
             self.poller.wait(&mut self.ready, Duration::from_millis(10))?;
             for ready in self.ready.iter().filter(|ready| ready.readable) {
                 let caller = self.callers.get_mut(ready.token).context("an event for no connection")?;
-                if caller.answered(&mut self.scratch)? {
-                    caller.sent_at = None;
+                if caller.finish(&mut self.scratch)? {
                     self.answered += 1;
                 }
             }
             self.take_messages()?;
         }
         Ok(())
-    }
-}
-
-impl Caller {
-    /// Reads, and tells whether the request under way is answered.
-    fn answered(&mut self, scratch: &mut [u8]) -> Result<bool> {
-        let count = self.socket.read(scratch)?;
-        self.answers.complete(scratch.get(..count).unwrap_or_default(), 202)
     }
 }
