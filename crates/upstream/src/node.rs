@@ -11,7 +11,7 @@ use crate::connector::{self, Connector};
 use crate::cookies::Jars;
 use crate::destinations::Destinations;
 use crate::durable;
-use crate::environment::{Environment, SigningKeys};
+use crate::environment::Environment;
 use crate::guard::Guard;
 use crate::listener::{DRAIN_TIMEOUT, Listeners, TokenSource};
 use crate::outbox::Outbox;
@@ -26,8 +26,7 @@ pub struct Upstream {
     environment: Environment,
     pace: Pace,
     tls: TlsConnector,
-    /// Replaced when keys change.
-    request_maker: RwLock<Arc<RequestMaker>>,
+    request_maker: RequestMaker,
     /// By lower-cased name. Replaced as a whole.
     hubs: RwLock<Arc<HashMap<String, Arc<Destinations>>>>,
     /// About hubs without rules.
@@ -73,7 +72,7 @@ impl Upstream {
             exchanges: AtomicU64::new(0),
             pace,
             tls,
-            request_maker: RwLock::new(Arc::new(RequestMaker::new(&environment))),
+            request_maker: RequestMaker::new(&environment),
             hubs: RwLock::default(),
             complaints: Throttle::default(),
             environment,
@@ -99,13 +98,6 @@ impl Upstream {
     /// The rules of a hub by lower-cased name.
     pub fn rules(&self, hub: &str) -> Option<Arc<HubRules>> {
         self.destinations(hub).map(|destinations| Arc::clone(&destinations.rules))
-    }
-
-    /// Signs with these keys from now on, the primary one first.
-    pub fn set_signing_keys(&self, keys: SigningKeys) {
-        let environment = Environment { signing_keys: keys, ..self.environment.clone() };
-        let maker = Arc::new(RequestMaker::new(&environment));
-        *self.request_maker.write().unwrap_or_else(PoisonError::into_inner) = maker;
     }
 
     /// What belongs to no shard, for as long as the service runs: listeners, the outbox, fresh tokens. For the control
@@ -176,8 +168,8 @@ impl Upstream {
         &self.complaints
     }
 
-    pub(crate) fn request_maker(&self) -> Arc<RequestMaker> {
-        Arc::clone(&self.request_maker.read().unwrap_or_else(PoisonError::into_inner))
+    pub(crate) fn request_maker(&self) -> &RequestMaker {
+        &self.request_maker
     }
 
     /// For requests to handlers.

@@ -1,7 +1,6 @@
 //! Requests to event handlers: CloudEvents in HTTP binary mode (event-handlers.md §4). Cookies and what proves the
 //! service's identity beyond the signature are added by whoever sends them.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use bytes::Bytes;
@@ -41,13 +40,13 @@ pub enum Unsendable {
     Random,
 }
 
-/// Makes requests. It is replaced when keys or host names change.
-#[derive(Debug, Clone)]
+/// Makes requests.
+#[derive(Debug)]
 pub struct RequestMaker {
     /// `None`: the host that the client used.
     origin: Option<String>,
     signer: Signer,
-    ids: Arc<RequestIds>,
+    ids: RequestIds,
 }
 
 /// Makes request ids: random bytes of which a counter changes the last ones, since asking the system for random numbers
@@ -82,7 +81,7 @@ impl RequestMaker {
         Self {
             origin: (!origins.is_empty()).then(|| origins.join(", ")),
             signer: Signer::new(&environment.signing_keys),
-            ids: Arc::new(RequestIds::new()),
+            ids: RequestIds::new(),
         }
     }
 

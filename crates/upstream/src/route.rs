@@ -5,17 +5,12 @@ use std::sync::Arc;
 use hublet_hub::{EventKind, HubPolicy};
 
 use crate::pattern::EventPattern;
-use crate::rules::{Handler, HubRules, Listener};
+use crate::rules::{Handler, HubRules};
 
 impl HubRules {
     /// The handler of an event: the first that wants it.
     pub fn handler_for(&self, kind: &EventKind) -> Option<&Arc<Handler>> {
         self.handlers.iter().find(|handler| handler.wants(kind))
-    }
-
-    /// The listeners of an event: all that want it.
-    pub fn listeners_for<'a>(&'a self, kind: &'a EventKind) -> impl Iterator<Item = &'a Arc<Listener>> + 'a {
-        self.listeners.iter().filter(|listener| listener.wants(kind))
     }
 
     /// What the settings mean for the shards.

@@ -91,12 +91,12 @@ async fn an_end_that_no_handler_wants_takes_the_cookies_along() {
 }
 
 #[tokio::test]
-async fn new_keys_sign_from_the_next_event_on() {
+async fn each_key_signs() {
     let stub = Stub::start(|_, _| ok()).await;
-    let courier = courier(development(), vec![handler(&stub.url("/"))]);
     for keys in [vec!["a"], vec!["a", "b"], vec![]] {
         let keys: Vec<String> = keys.into_iter().map(str::to_owned).collect();
-        courier.upstream().set_signing_keys(SigningKeys(keys));
+        let environment = Environment { signing_keys: SigningKeys(keys), ..development() };
+        let courier = courier(environment, vec![handler(&stub.url("/"))]);
         assert_eq!(soon(ask(&courier, user(1, 2, "x"))).await, Ok(handled()));
     }
     let signatures: Vec<_> =
