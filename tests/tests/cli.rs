@@ -73,6 +73,39 @@ fn a_script_talks_to_the_service() {
 }
 
 #[test]
+fn a_script_sets_and_watches_states() {
+    let server = server();
+    let input = "watch-state room\nset-state room mood=good 'doing=two things'\nclear-state room\n\
+                 unwatch-state room\nset-state room mood=unseen\nset-state room\n";
+    for protocol in ["json", "json-reliable", "protobuf", "protobuf-reliable"] {
+        let ended =
+            plain(&server, &["connect", "--hub", "chat", "--user", "me", "--protocol", protocol], input);
+        let (connected, rest) = ended.out.split_once('\n').expect("lines");
+        let id = connected.split_whitespace().nth(1).expect("an id");
+        // The changes come to this client itself, in any order with the answers.
+        let mut lines: Vec<&str> = rest.lines().collect();
+        lines.sort_unstable();
+        let changed = [
+            format!("state      room  {id}  me: cleared"),
+            format!("state      room  {id}  me: doing=two things  mood=good"),
+        ];
+        let mut expected = vec![
+            "cleared    state in room",
+            "set        state in room",
+            "set        state in room",
+            "state      room  nobody has one",
+            "unwatched  states in room",
+            "watching   states in room",
+        ];
+        expected.extend(changed.iter().map(String::as_str));
+        expected.sort_unstable();
+        assert_eq!(lines, expected, "{protocol}");
+        assert_eq!(ended.code, Some(1), "the last line is no command: {}", ended.error);
+        assert!(ended.error.contains("Type set-state GROUP NAME=VALUE"), "{}", ended.error);
+    }
+}
+
+#[test]
 fn what_is_sent_arrives_at_a_client_that_stays() {
     let server = server();
     let mut stay = command(server.folder());

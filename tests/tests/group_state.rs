@@ -1,8 +1,13 @@
-//! Group state, the preview feature of client-protocols.md §3.8, on raw sockets.
+//! Group state, the preview feature of client-protocols.md §3.8, on raw sockets and with the client for programs.
 
+use std::time::Duration;
+
+use hublet_client::pubsub::{GroupState, GroupStateKind, GroupStateMessage, GroupStateView, Protocol};
+use hublet_client::{Error, Event, Events, WebPubSubClient};
 use hublet_tests::raw::RawClient;
 use hublet_tests::{JSON, Server};
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
 const ALL_ROLES: &[&str] = &["webpubsub.joinLeaveGroup", "webpubsub.sendToGroup"];
 
@@ -85,4 +90,151 @@ fn who_may_not_join_may_not_set_or_subscribe() {
     }
     client.send_text(r#"{"type":"setGroupState","group":"mine","ackId":4,"state":{"k":1}}"#);
     assert_eq!(next(&mut client)["error"]["name"], "BadRequest");
+}
+
+/// Longest wait for an event.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+async fn program(server: &Server, user: &str, protocol: Protocol) -> (WebPubSubClient, Events) {
+    let url = server.client_url("chat", Some(user), ALL_ROLES, &[]);
+    WebPubSubClient::builder(url).protocol(protocol).connect().await.expect("a connection")
+}
+
+fn state(value: &str) -> GroupState {
+    GroupState::from([("k".to_owned(), value.to_owned()), ("empty".to_owned(), String::new())])
+}
+
+async fn next_states(events: &mut Events) -> GroupStateMessage {
+    loop {
+        match timeout(PATIENCE, events.next()).await.expect("an event in time").expect("an event") {
+            Event::GroupState(message) => return message,
+            Event::StateLost { group, error } | Event::SubscriptionLost { group, error } => {
+                assert_eq!((group.as_str(), error.name.as_str()), ("", ""), "nothing is refused");
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Reads on until the states of the group are these: users and values.
+async fn wait_for(events: &mut Events, view: &mut GroupStateView, expected: &[(&str, &str)]) {
+    loop {
+        let mut users: Vec<(&str, &str)> = view
+            .iter()
+            .map(|item| {
+                let value = item.state.as_ref().and_then(|state| state.get("k"));
+                (item.user_id.as_deref().expect("a user"), value.expect("a value").as_str())
+            })
+            .collect();
+        users.sort_unstable();
+        if users == expected {
+            return;
+        }
+        view.apply(&next_states(events).await);
+    }
+}
+
+#[tokio::test]
+async fn programs_set_subscribe_and_clear_with_every_subprotocol() {
+    let server = Server::start_with(&["--shards", "2"]);
+    for protocol in Protocol::ALL {
+        let (alice, mut alice_events) = program(&server, "alice", protocol).await;
+        let (bob, mut bob_events) = program(&server, "bob", protocol).await;
+        let Some(Event::Connected { connection_id, .. }) = alice_events.next().await else {
+            unreachable!("it is connected");
+        };
+        alice.join_group("room").await.expect("a join");
+        alice.set_group_state("room", state("1")).await.expect("a state");
+        bob.subscribe_group_state("room").await.expect("a subscription");
+        let snapshot = next_states(&mut bob_events).await;
+        assert_eq!((snapshot.group.as_str(), snapshot.kind), ("room", GroupStateKind::Snapshot));
+        assert_eq!(snapshot.sequence_id.is_some(), protocol.is_reliable());
+        let item = &snapshot.items[0];
+        assert_eq!((&item.connection_id, item.user_id.as_deref()), (&connection_id, Some("alice")));
+        assert_eq!(item.state, Some(state("1")));
+        let mut last_ms = item.updated_at_ms;
+        for (change, expected) in [(Some("2"), Some(state("2"))), (None, None)] {
+            match change {
+                Some(value) => alice.set_group_state("room", state(value)).await.expect("a state"),
+                None => alice.clear_group_state("room").await.expect("no state"),
+            }
+            let update = next_states(&mut bob_events).await;
+            assert_eq!((update.kind, update.items.len()), (GroupStateKind::Update, 1));
+            assert_eq!(update.items[0].state, expected, "{protocol:?}");
+            assert!(update.items[0].updated_at_ms > last_ms);
+            last_ms = update.items[0].updated_at_ms;
+        }
+        bob.unsubscribe_group_state("room").await.expect("no subscription");
+        alice.set_group_state("room", state("3")).await.expect("a state");
+        bob.ping().await.expect("a pong");
+        while let Some(event) = bob_events.try_next() {
+            assert!(!matches!(event, Event::GroupState(_)), "{event:?}");
+        }
+        let large = GroupState::from([("k".to_owned(), "v".repeat(9_000))]);
+        let refusal = alice.set_group_state("room", large).await.expect_err("it is too large");
+        assert!(matches!(&refusal, Error::Ack(error) if error.name == "BadRequest"), "{refusal}");
+        alice.stop().await;
+        bob.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn states_and_subscriptions_survive_lost_sockets() {
+    let server = Server::start_with(&["--shards", "2"]);
+    for protocol in Protocol::ALL {
+        let (alice, _alice_events) = program(&server, "alice", protocol).await;
+        let (bob, mut bob_events) = program(&server, "bob", protocol).await;
+        let mut view = GroupStateView::default();
+        alice.join_group("room").await.expect("a join");
+        alice.set_group_state("room", state("1")).await.expect("a state");
+        bob.subscribe_group_state("room").await.expect("a subscription");
+        wait_for(&mut bob_events, &mut view, &[("alice", "1")]).await;
+        for round in 0..5 {
+            // What changes while the subscriber is away is in what it gets when it is back.
+            bob.cut(Duration::ZERO).await;
+            let value = format!("while bob is away {round}");
+            alice.set_group_state("room", state(&value)).await.expect("a state");
+            wait_for(&mut bob_events, &mut view, &[("alice", &value)]).await;
+            // A lost connection takes its state along, and the next one sets it again.
+            alice.cut(Duration::ZERO).await;
+            alice
+                .ping()
+                .await
+                .or_else(|error| match error {
+                    Error::Disconnected => Ok(()),
+                    error => Err(error),
+                })
+                .expect("a client that goes on");
+            wait_for(&mut bob_events, &mut view, &[("alice", &value)]).await;
+        }
+        alice.set_group_state("room", state("last")).await.expect("a state");
+        wait_for(&mut bob_events, &mut view, &[("alice", "last")]).await;
+        alice.leave_group("room").await.expect("a leave");
+        wait_for(&mut bob_events, &mut view, &[]).await;
+        alice.stop().await;
+        bob.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn states_and_subscriptions_are_there_again_after_a_restart() {
+    let mut server = Server::start_with(&["--shards", "2"]);
+    let authority = server.authority().to_owned();
+    let (alice, _alice_events) = program(&server, "alice", Protocol::JsonReliable).await;
+    let (bob, mut bob_events) = program(&server, "bob", Protocol::ProtobufReliable).await;
+    let mut view = GroupStateView::default();
+    alice.join_group("room").await.expect("a join");
+    alice.set_group_state("room", state("before")).await.expect("a state");
+    bob.subscribe_group_state("room").await.expect("a subscription");
+    wait_for(&mut bob_events, &mut view, &[("alice", "before")]).await;
+    let folder = server.stop_and_take_folder();
+    server = Server::start_in(folder, &["--listen", &authority, "--shards", "2"], &[]);
+    // A snapshot of the new service, whatever the order in which both come back.
+    while next_states(&mut bob_events).await.kind != GroupStateKind::Snapshot {}
+    // A subscriber that comes now is no witness of what was before.
+    let (carol, mut carol_events) = program(&server, "carol", Protocol::Json).await;
+    carol.subscribe_group_state("room").await.expect("a subscription");
+    wait_for(&mut carol_events, &mut GroupStateView::default(), &[("alice", "before")]).await;
+    alice.set_group_state("room", state("after")).await.expect("a state");
+    wait_for(&mut bob_events, &mut view, &[("alice", "after")]).await;
 }

@@ -74,6 +74,28 @@
 //! # }
 //! ```
 
+//! # Group state
+//!
+//! A preview feature: each client may keep a small map of strings in a group, and others see it change.
+//!
+//! ```no_run
+//! use hublet_client::pubsub::{GroupState, GroupStateView};
+//! use hublet_client::{Event, Events, WebPubSubClient};
+//!
+//! # async fn example(client: WebPubSubClient, mut events: Events) -> Result<(), hublet_client::Error> {
+//! client.set_group_state("room", GroupState::from([("typing".to_owned(), "yes".to_owned())])).await?;
+//! client.subscribe_group_state("room").await?;
+//! let mut states = GroupStateView::default();
+//! while let Some(event) = events.next().await {
+//!     if let Event::GroupState(message) = event {
+//!         states.apply(&message);
+//!         println!("{} clients have a state in {}", states.iter().count(), message.group);
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+
 mod address;
 mod client;
 mod connection_string;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hublet_client::pubsub::Data;
+use hublet_client::pubsub::{Data, GroupState};
 
 use super::words;
 
@@ -20,6 +20,10 @@ pub(super) const HELP: &[(&str, &str)] = &[
     ("stream GROUP", "open a stream to a group"),
     ("part TEXT", "send the next part of the stream"),
     ("end [TEXT]", "end the stream, with a text as a failure"),
+    ("set-state GROUP NAME=VALUE…", "set the own state in a group"),
+    ("clear-state GROUP", "clear it"),
+    ("watch-state GROUP", "show the states in a group, and what changes"),
+    ("unwatch-state GROUP", "show them no more"),
     ("ping", "ask whether the service is there"),
     ("cut [SECONDS]", "cut the socket, as a broken network does"),
     ("raw TEXT", "send TEXT as a message of its own, whatever it is"),
@@ -58,6 +62,17 @@ pub(super) enum Command {
     /// The end of the open stream.
     End {
         error: Option<String>,
+    },
+    /// Set the state in a group, or clear it.
+    SetState {
+        group: String,
+        state: Option<GroupState>,
+    },
+    WatchState {
+        group: String,
+    },
+    UnwatchState {
+        group: String,
     },
     Ping,
     /// Cut the socket, and stay away for a while.
@@ -108,6 +123,10 @@ pub(super) fn parse(line: &str) -> Result<Command, String> {
         "part" if !rest.is_empty() => Ok(Command::Part { data: Data::Text(rest.to_owned()) }),
         "part" => Err("Type part TEXT.".to_owned()),
         "end" => Ok(Command::End { error: Some(rest.to_owned()).filter(|text| !text.is_empty()) }),
+        "set-state" => set_state(rest),
+        "clear-state" => Ok(Command::SetState { group: only_word(rest, "clear-state GROUP")?, state: None }),
+        "watch-state" => Ok(Command::WatchState { group: only_word(rest, "watch-state GROUP")? }),
+        "unwatch-state" => Ok(Command::UnwatchState { group: only_word(rest, "unwatch-state GROUP")? }),
         "cut" if rest.is_empty() => Ok(Command::Cut { away: Duration::ZERO }),
         "cut" => {
             let seconds = rest.parse().ok().filter(|seconds| *seconds <= AWAY_SECONDS_MAX);
@@ -140,6 +159,19 @@ fn word_and_text<'a>(rest: &'a str, usage: &str) -> Result<(String, &'a str), St
     }
 }
 
+fn set_state(rest: &str) -> Result<Command, String> {
+    let usage =
+        || "Type set-state GROUP NAME=VALUE, with quotes around a pair that has spaces in it.".to_owned();
+    let (group, mut rest) = words::first(rest)?.filter(|(group, _)| !group.is_empty()).ok_or_else(usage)?;
+    let mut state = GroupState::new();
+    while let Some((pair, more)) = words::first(rest)? {
+        let (name, value) = pair.split_once('=').ok_or_else(usage)?;
+        state.insert(name.to_owned(), value.to_owned());
+        rest = more;
+    }
+    if state.is_empty() { Err(usage()) } else { Ok(Command::SetState { group, state: Some(state) }) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -168,6 +200,19 @@ mod tests {
             ("part a  b", Command::Part { data: text("a  b") }),
             ("end", Command::End { error: None }),
             ("end too late", Command::End { error: Some("too late".to_owned()) }),
+            (
+                "set-state room mood=good 'doing=two things' x=",
+                Command::SetState {
+                    group: name(),
+                    state: Some(GroupState::from(
+                        [("mood", "good"), ("doing", "two things"), ("x", "")]
+                            .map(|(name, value)| (name.to_owned(), value.to_owned())),
+                    )),
+                },
+            ),
+            ("clear-state room", Command::SetState { group: name(), state: None }),
+            ("watch-state room", Command::WatchState { group: name() }),
+            ("unwatch-state room", Command::UnwatchState { group: name() }),
             ("ping", Command::Ping),
             ("cut", Command::Cut { away: Duration::ZERO }),
             ("cut 5", Command::Cut { away: Duration::from_secs(5) }),
@@ -192,6 +237,15 @@ mod tests {
             ("raw", "Type raw TEXT."),
             ("invoke", "Type invoke NAME TEXT."),
             ("part", "Type part TEXT."),
+            (
+                "set-state room good",
+                "Type set-state GROUP NAME=VALUE, with quotes around a pair that has spaces in it.",
+            ),
+            (
+                "set-state room",
+                "Type set-state GROUP NAME=VALUE, with quotes around a pair that has spaces in it.",
+            ),
+            ("watch-state", "Type watch-state GROUP."),
             ("cut x", "Type cut SECONDS, at most 3600."),
             ("hello", "There is no command `hello`; type help."),
         ] {

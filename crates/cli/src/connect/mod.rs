@@ -27,6 +27,7 @@ const HELP: &str = "\
 At the prompt of a PubSub client:
   join GROUP | leave GROUP | send GROUP TEXT | send-json GROUP JSON | event NAME TEXT
   invoke NAME TEXT | stream GROUP | part TEXT | end
+  set-state GROUP NAME=VALUE | clear-state GROUP | watch-state GROUP | unwatch-state GROUP
   ping | cut | raw TEXT | help | quit
 Names with spaces in them are quoted. A raw client sends what is typed; /quit ends it.
 

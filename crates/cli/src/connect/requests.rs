@@ -122,6 +122,22 @@ impl Requests {
                     (ended(done, Kind::Ended, "stream".to_owned()), Lent::Over)
                 });
             }
+            Command::SetState { group, state: Some(state) } => self.spawn(async move {
+                let done = client.set_group_state(&group, state).await;
+                ended(done, Kind::Set, format!("state in {group}"))
+            }),
+            Command::SetState { group, state: None } => self.spawn(async move {
+                let done = client.clear_group_state(&group).await;
+                ended(done, Kind::Cleared, format!("state in {group}"))
+            }),
+            Command::WatchState { group } => self.spawn(async move {
+                let done = client.subscribe_group_state(&group).await;
+                ended(done, Kind::Watching, format!("states in {group}"))
+            }),
+            Command::UnwatchState { group } => self.spawn(async move {
+                let done = client.unsubscribe_group_state(&group).await;
+                ended(done, Kind::Unwatched, format!("states in {group}"))
+            }),
             Command::Ping => self.spawn(async move { ended(client.ping().await, Kind::Pong, String::new()) }),
             Command::Raw { text } => {
                 self.note_raw(&text);

@@ -159,7 +159,7 @@ impl Session {
         match line {
             Line::Text(line) => match command::parse(&line) {
                 Ok(command::Command::Help) => {
-                    let lines = command::HELP.iter().map(|(usage, what)| format!("  {usage:<20}  {what}"));
+                    let lines = command::HELP.iter().map(|(usage, what)| format!("  {usage:<27}  {what}"));
                     self.screen.note(&lines.collect::<Vec<_>>().join("\n"));
                 }
                 Ok(command::Command::Quit) => self.state = self.options.draining(),
@@ -237,6 +237,17 @@ impl Session {
             Some(Event::ServerMessage(message)) => {
                 self.show(Kind::Server, &show::data(&message.data))?;
             }
+            Some(Event::GroupState(message)) => {
+                for line in show::states(&message) {
+                    self.show(Kind::State, &line)?;
+                }
+            }
+            Some(Event::StateLost { group, error }) => {
+                self.show(Kind::Refused, &format!("set state in {group}  {error}"))?;
+            }
+            Some(Event::SubscriptionLost { group, error }) => {
+                self.show(Kind::Refused, &format!("watch states in {group}  {error}"))?;
+            }
             Some(_) => {}
         }
         Ok(None)
@@ -264,7 +275,7 @@ impl Session {
             self.screen.line(&show::raw_json(frame, message.as_ref().ok().and_then(Option::as_ref)))?;
         }
         match message {
-            Ok(Some(Message::Group(_) | Message::Server(_))) => return Ok(()),
+            Ok(Some(Message::Group(_) | Message::Server(_) | Message::GroupState(_))) => return Ok(()),
             Ok(Some(Message::Ack { ack_id, outcome })) => {
                 if let Some(what) = self.requests.raw_answered(ack_id) {
                     self.answered(match outcome {

@@ -4,7 +4,9 @@ use std::fmt::Write;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use hublet_client::pubsub::{Data, Frame, GroupMessage, Message, StreamPart};
+use hublet_client::pubsub::{
+    Data, Frame, GroupMessage, GroupStateItem, GroupStateKind, GroupStateMessage, Message, StreamPart,
+};
 use hublet_client::ws::Event;
 use serde_json::json;
 
@@ -24,10 +26,15 @@ pub(super) enum Kind {
     Answered,
     Opened,
     Ended,
+    Set,
+    Cleared,
+    Watching,
+    Unwatched,
     Done,
     Refused,
     Group,
     Stream,
+    State,
     Server,
     Message,
     Pong,
@@ -48,10 +55,15 @@ impl Kind {
             Self::Answered => "answered",
             Self::Opened => "opened",
             Self::Ended => "ended",
+            Self::Set => "set",
+            Self::Cleared => "cleared",
+            Self::Watching => "watching",
+            Self::Unwatched => "unwatched",
             Self::Done => "done",
             Self::Refused => "refused",
             Self::Group => "group",
             Self::Stream => "stream",
+            Self::State => "state",
             Self::Server => "server",
             Self::Message => "message",
             Self::Pong => "pong",
@@ -69,6 +81,10 @@ impl Kind {
             Self::Left => "leave ",
             Self::Sent => "send ",
             Self::Ended => "end ",
+            Self::Set => "set ",
+            Self::Cleared => "clear ",
+            Self::Watching => "watch ",
+            Self::Unwatched => "unwatch ",
             _ => "",
         }
     }
@@ -78,9 +94,10 @@ impl Kind {
         match self {
             Self::Connected | Self::Joined | Self::Left | Self::Handled | Self::Answered => "32",
             Self::Opened | Self::Ended | Self::Recovered | Self::Done => "32",
+            Self::Set | Self::Cleared | Self::Watching | Self::Unwatched => "32",
             Self::Sent | Self::Pong | Self::Other => "2",
             Self::Refused | Self::Lost | Self::Closing => "31",
-            Self::Group | Self::Stream => "36",
+            Self::Group | Self::Stream | Self::State => "36",
             Self::Server | Self::Message => "35",
         }
     }
@@ -120,6 +137,25 @@ pub(super) fn group(message: &GroupMessage) -> (Kind, String) {
             (Kind::Stream, format!("{group}  {stream_id}  ended{how}"))
         }
     }
+}
+
+/// The states in a group, a line for each.
+pub(super) fn states(message: &GroupStateMessage) -> Vec<String> {
+    let GroupStateMessage { group, kind, items, .. } = message;
+    match kind {
+        GroupStateKind::Snapshot if items.is_empty() => vec![format!("{group}  nobody has one")],
+        _ => items.iter().map(|item| format!("{group}  {}", state(item))).collect(),
+    }
+}
+
+fn state(item: &GroupStateItem) -> String {
+    let GroupStateItem { connection_id, user_id, state, .. } = item;
+    let user = user_id.as_ref().map(|user| format!("{user}: ")).unwrap_or_default();
+    let pairs = state.as_ref().map(|state| {
+        let pairs = state.iter().map(|(name, value)| format!("{name}={value}"));
+        pairs.collect::<Vec<_>>().join("  ")
+    });
+    format!("{connection_id}  {user}{}", pairs.unwrap_or_else(|| "cleared".to_owned()))
 }
 
 /// What came on the wire, for a person.
@@ -215,6 +251,27 @@ mod tests {
         assert_eq!(group(&message(None)), (Kind::Group, "g  u: x".to_owned()));
         assert_eq!(group(&message(Some(part(false)))), (Kind::Stream, "g  s  2  u: x".to_owned()));
         assert_eq!(group(&message(Some(part(true)))), (Kind::Stream, "g  s  ended".to_owned()));
+    }
+
+    #[test]
+    fn states_of_groups() {
+        let item = |id: &str, user: Option<&str>, pairs: Option<&[(&str, &str)]>| GroupStateItem {
+            connection_id: id.to_owned(),
+            user_id: user.map(str::to_owned),
+            state: pairs.map(|pairs| {
+                pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+            }),
+            updated_at_ms: 0,
+        };
+        let message =
+            |kind, items| GroupStateMessage { group: "g".to_owned(), kind, items, sequence_id: None };
+        let pairs: &[_] = &[("a", "1"), ("b", "two words")];
+        let items = vec![item("c", Some("ann"), Some(pairs)), item("d", None, None)];
+        assert_eq!(
+            states(&message(GroupStateKind::Update, items)),
+            ["g  c  ann: a=1  b=two words", "g  d  cleared"]
+        );
+        assert_eq!(states(&message(GroupStateKind::Snapshot, Vec::new())), ["g  nobody has one"]);
     }
 
     #[test]

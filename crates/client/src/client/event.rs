@@ -1,6 +1,6 @@
 //! What a client tells its program.
 
-use crate::pubsub::{AckError, Frame, GroupMessage, ServerMessage};
+use crate::pubsub::{AckError, Frame, GroupMessage, GroupStateMessage, ServerMessage};
 
 /// What happened, in its order. See [`Events`](crate::Events).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +40,23 @@ pub enum Event {
     GroupMessage(GroupMessage),
     /// A message of the app server.
     ServerMessage(ServerMessage),
+    /// States in a group that was subscribed to with
+    /// [`subscribe_group_state`](crate::WebPubSubClient::subscribe_group_state).
+    GroupState(GroupStateMessage),
+    /// The own state in a group could not be set again after a recovery or on a new connection.
+    StateLost {
+        /// The group.
+        group: String,
+        /// Why.
+        error: AckError,
+    },
+    /// The states of a group could not be subscribed to again after a recovery or on a new connection.
+    SubscriptionLost {
+        /// The group.
+        group: String,
+        /// Why.
+        error: AckError,
+    },
     /// A message as it came, before whatever it brings about; only with
     /// [`Builder::raw_messages`](crate::Builder::raw_messages).
     Raw(Frame),

@@ -12,7 +12,7 @@ use super::driver::{Order, Request};
 use super::group_streams::GroupStreams;
 use super::stream_writer::{GroupStreamWriter, StreamOptions};
 use crate::error::Error;
-use crate::pubsub::{Data, Frame, Metadata, SendOptions};
+use crate::pubsub::{Data, Frame, GroupState, Metadata, SendOptions};
 use crate::session::{Call, CallId, Cancel, Command, Reply};
 
 /// A Web PubSub client that recovers and reconnects by itself. A clone is another handle of the same client.
@@ -82,6 +82,47 @@ impl WebPubSubClient {
         options: SendOptions,
     ) -> Result<(), Error> {
         self.done(Command::SendToGroup { group: group.into(), data: data.into(), options }).await
+    }
+
+    /// Sets the state of this client in a group, a preview feature: names and values that others can
+    /// [subscribe](Self::subscribe_group_state) to. It replaces the one that was set before.
+    ///
+    /// The client must be a member of the group, or have the role to join it. A later connection sets the state again, and
+    /// so does a recovered one. It is cleared when the client leaves the group or its connection ends. hublet takes up to
+    /// 8 KiB, names and values together.
+    ///
+    /// # Errors
+    /// As [`join_group`](Self::join_group).
+    pub async fn set_group_state(&self, group: impl Into<String>, state: GroupState) -> Result<(), Error> {
+        self.done(Command::SetState { group: group.into(), state: Some(state) }).await
+    }
+
+    /// Clears the state of this client in a group.
+    ///
+    /// # Errors
+    /// As [`join_group`](Self::join_group).
+    pub async fn clear_group_state(&self, group: impl Into<String>) -> Result<(), Error> {
+        self.done(Command::SetState { group: group.into(), state: None }).await
+    }
+
+    /// Subscribes to the states in a group, for which the client needs the role to join it. They come as
+    /// [`Event::GroupState`](crate::Event::GroupState): first a snapshot of all, then each change;
+    /// [`GroupStateView`](crate::pubsub::GroupStateView) puts them together.
+    ///
+    /// A later connection subscribes again, and so does a recovered one: then another snapshot comes.
+    ///
+    /// # Errors
+    /// As [`join_group`](Self::join_group).
+    pub async fn subscribe_group_state(&self, group: impl Into<String>) -> Result<(), Error> {
+        self.done(Command::Subscribe { group: group.into() }).await
+    }
+
+    /// Ends a subscription to the states in a group.
+    ///
+    /// # Errors
+    /// As [`join_group`](Self::join_group).
+    pub async fn unsubscribe_group_state(&self, group: impl Into<String>) -> Result<(), Error> {
+        self.done(Command::Unsubscribe { group: group.into() }).await
     }
 
     /// Sends an event to the app server, and waits until it has been handled.

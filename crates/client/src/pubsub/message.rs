@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::data::Data;
+use super::state::GroupStateMessage;
 
 /// Metadata of a message: names and values (client-protocols.md §3.4).
 pub type Metadata = BTreeMap<String, String>;
@@ -35,6 +36,8 @@ pub enum Message {
     Group(GroupMessage),
     /// A message of the app server.
     Server(ServerMessage),
+    /// States in a group.
+    GroupState(GroupStateMessage),
     /// The answer to a ping.
     Pong,
     /// The answer to an invocation.
@@ -149,6 +152,7 @@ impl Message {
         match self {
             Self::Group(message) => message.sequence_id,
             Self::Server(message) => message.sequence_id,
+            Self::GroupState(message) => message.sequence_id,
             _ => None,
         }
     }

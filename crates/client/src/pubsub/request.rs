@@ -2,6 +2,7 @@
 
 use super::data::Data;
 use super::message::Metadata;
+use super::state::GroupState;
 
 /// What a client asks for (client-protocols.md §3.2, §6).
 #[derive(Debug, Clone, Copy)]
@@ -88,6 +89,23 @@ pub enum Request<'a> {
         stream_id: &'a str,
         /// Why, if the application calls it an error.
         error: Option<&'a StreamFailure>,
+    },
+    /// Set the own state in a group.
+    SetGroupState {
+        /// The group.
+        group: &'a str,
+        /// The state; `None`: clear it.
+        state: Option<&'a GroupState>,
+    },
+    /// Get all states in a group, and then what changes.
+    SubscribeGroupState {
+        /// The group.
+        group: &'a str,
+    },
+    /// Get them no more.
+    UnsubscribeGroupState {
+        /// The group.
+        group: &'a str,
     },
 }
 

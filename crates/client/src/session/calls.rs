@@ -8,7 +8,7 @@ use super::requests::Kind;
 use super::{Output, Session, State};
 use crate::client::Event;
 use crate::error::Error;
-use crate::pubsub::{Data, Frame, Metadata, Request, SendOptions, StreamFailure};
+use crate::pubsub::{Data, Frame, GroupState, Metadata, Request, SendOptions, StreamFailure};
 
 /// Names a call, so that its answer finds the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -36,6 +36,17 @@ pub(crate) enum Command {
         group: String,
     },
     Leave {
+        group: String,
+    },
+    SetState {
+        group: String,
+        /// `None`: clear it.
+        state: Option<GroupState>,
+    },
+    Subscribe {
+        group: String,
+    },
+    Unsubscribe {
         group: String,
     },
     SendToGroup {
@@ -108,8 +119,26 @@ impl Session {
             Command::Leave { group } => {
                 // A connection that comes in between must not join it again.
                 self.groups.remove(&group);
+                self.states.forget(&group);
                 let request = Request::LeaveGroup { group: &group };
                 self.request(now, Some(id), &request, Kind::Leave(group.clone()));
+            }
+            Command::SetState { group, state } => {
+                if state.is_none() {
+                    // As with a leave.
+                    self.states.forget(&group);
+                }
+                let request = Request::SetGroupState { group: &group, state: state.as_ref() };
+                self.request(now, Some(id), &request, Kind::SetState(group.clone(), state.clone()));
+            }
+            Command::Subscribe { group } => {
+                let request = Request::SubscribeGroupState { group: &group };
+                self.request(now, Some(id), &request, Kind::Subscribe(group.clone()));
+            }
+            Command::Unsubscribe { group } => {
+                self.states.unsubscribed(&group);
+                let request = Request::UnsubscribeGroupState { group: &group };
+                self.request(now, Some(id), &request, Kind::Unsubscribe(group.clone()));
             }
             Command::SendToGroup { group, data, options } => {
                 let request = Request::SendToGroup { group: &group, data: &data, options: &options };

@@ -53,6 +53,7 @@ impl Session {
             }
             Message::Group(message) => self.tell(Event::GroupMessage(message)),
             Message::Server(message) => self.tell(Event::ServerMessage(message)),
+            Message::GroupState(message) => self.tell(Event::GroupState(message)),
             Message::Pong => {
                 if let Some(Some(call)) = self.pings.pop_front() {
                     self.answer(call, Ok(Reply::Done));
@@ -83,12 +84,25 @@ impl Session {
                 self.groups.insert(group);
             }
             (Kind::Leave(group), Ok(())) => {
-                // It may have been joined while this was on its way.
+                // It may have been joined, and a state set, while this was on its way.
                 self.groups.remove(&group);
+                self.states.forget(&group);
             }
+            (Kind::SetState(group, state), Ok(())) => self.states.set(group, state),
+            (Kind::Subscribe(group), Ok(())) => self.states.subscribed(group),
+            // As with a leave.
+            (Kind::Unsubscribe(group), Ok(())) => self.states.unsubscribed(&group),
             (Kind::Rejoin(group), Err(error)) => {
                 self.groups.remove(&group);
                 self.tell(Event::RejoinFailed { group, error: error.clone() });
+            }
+            (Kind::RestoreState(group), Err(error)) => {
+                self.states.forget(&group);
+                self.tell(Event::StateLost { group, error: error.clone() });
+            }
+            (Kind::RestoreSubscription(group), Err(error)) => {
+                self.states.unsubscribed(&group);
+                self.tell(Event::SubscriptionLost { group, error: error.clone() });
             }
             _ => {}
         }

@@ -130,22 +130,46 @@ impl Session {
         self.connected(now);
         self.tell(Event::Connected { connection_id, user_id });
         if self.established {
-            let mut rejoins = Vec::new();
-            for group in self.groups.clone().into_iter().filter(|_| self.options.rejoins) {
-                let id = self.requests.next_id();
-                let frame = self.options.protocol.encode(&Request::JoinGroup { group: &group }, Some(id));
-                self.outputs.push_back(Output::Send(frame.clone()));
-                rejoins.push((id, group, frame));
-            }
-            self.send_what_waits(now);
-            // Added last, so that they are not sent twice.
-            for (id, group, frame) in rejoins {
-                self.requests.add(id, None, Kind::Rejoin(group), frame, Some(now));
-            }
+            self.restore(true, now);
         } else {
             self.established = true;
             self.answer(CallId::CONNECT, Ok(Reply::Done));
             self.send_what_waits(now);
+        }
+    }
+
+    /// Asks the service for what it need not know any more: the groups of an old connection, and states in any case. Then
+    /// sends what has waited.
+    fn restore(&mut self, is_new: bool, now: Instant) {
+        self.requests.forget_restorations();
+        let mut sent = Vec::new();
+        for kind in self.restorations(is_new) {
+            let id = self.requests.next_id();
+            let Some(request) = self.restoration(&kind) else { continue };
+            let frame = self.options.protocol.encode(&request, Some(id));
+            self.outputs.push_back(Output::Send(frame.clone()));
+            sent.push((id, kind, frame));
+        }
+        self.send_what_waits(now);
+        // Added last, so that they are not sent twice.
+        for (id, kind, frame) in sent {
+            self.requests.add(id, None, kind, frame, Some(now));
+        }
+    }
+
+    fn restorations(&self, is_new: bool) -> Vec<Kind> {
+        let groups = self.groups.iter().filter(|_| is_new && self.options.rejoins);
+        groups.cloned().map(Kind::Rejoin).chain(self.states.restorations()).collect()
+    }
+
+    fn restoration<'a>(&'a self, kind: &'a Kind) -> Option<Request<'a>> {
+        match kind {
+            Kind::Rejoin(group) => Some(Request::JoinGroup { group }),
+            Kind::RestoreState(group) => {
+                Some(Request::SetGroupState { group, state: Some(self.states.state(group)?) })
+            }
+            Kind::RestoreSubscription(group) => Some(Request::SubscribeGroupState { group }),
+            _ => None,
         }
     }
 
@@ -155,7 +179,7 @@ impl Session {
         self.tell(Event::Recovered);
         self.acknowledged = 0;
         self.acknowledge();
-        self.send_what_waits(now);
+        self.restore(false, now);
     }
 
     fn connected(&mut self, now: Instant) {

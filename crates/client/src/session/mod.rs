@@ -8,6 +8,7 @@ mod connected;
 mod invocations;
 mod life;
 mod requests;
+mod states;
 mod streams;
 
 use std::collections::{BTreeSet, VecDeque};
@@ -16,6 +17,7 @@ use std::time::{Duration, Instant};
 pub(crate) use calls::{Call, CallId, Cancel, Command, Reply, StreamKey};
 use invocations::Invocations;
 use requests::Requests;
+use states::OwnStates;
 use streams::Streams;
 
 use crate::client::{CloseReason, Event};
@@ -133,6 +135,7 @@ pub(crate) struct Session {
     pings: VecDeque<Option<CallId>>,
     /// Groups to join again.
     groups: BTreeSet<String>,
+    states: OwnStates,
     requests: Requests,
     invocations: Invocations,
     streams: Streams,
@@ -155,6 +158,7 @@ impl Session {
             pinged_at: now,
             pings: VecDeque::new(),
             groups: BTreeSet::new(),
+            states: OwnStates::default(),
             requests: Requests::default(),
             invocations: Invocations::default(),
             streams: Streams::new(stream_prefix),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::CallId;
-use crate::pubsub::Frame;
+use crate::pubsub::{Frame, GroupState};
 
 /// What an ack means.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +15,16 @@ pub(super) enum Kind {
     Rejoin(String),
     /// It is out of it.
     Leave(String),
+    /// The state of the connection in a group is this one, or none.
+    SetState(String, Option<GroupState>),
+    /// The connection gets the states of a group.
+    Subscribe(String),
+    /// It does no more.
+    Unsubscribe(String),
+    /// The service has the state that it may have lost. The program did not ask for it.
+    RestoreState(String),
+    /// The connection gets the states of a group again, likewise.
+    RestoreSubscription(String),
     /// A message has gone to a group or to the app server. Twice would be wrong.
     Message,
 }
@@ -88,7 +98,8 @@ impl Requests {
         self.pending.retain(|_, pending| {
             let keep = match pending.kind {
                 Kind::Join(_) | Kind::Leave(_) => true,
-                Kind::Rejoin(_) => false,
+                Kind::SetState(..) | Kind::Subscribe(_) | Kind::Unsubscribe(_) => true,
+                Kind::Rejoin(_) | Kind::RestoreState(_) | Kind::RestoreSubscription(_) => false,
                 Kind::Message => pending.sent_at.is_none(),
             };
             pending.sent_at = None;
@@ -98,6 +109,13 @@ impl Requests {
             keep
         });
         given_up
+    }
+
+    /// Forgets the requests to restore states and subscriptions: they are made anew for each socket.
+    pub(super) fn forget_restorations(&mut self) {
+        self.pending.retain(|_, pending| {
+            !matches!(pending.kind, Kind::RestoreState(_) | Kind::RestoreSubscription(_))
+        });
     }
 
     /// Repeats what has waited for an ack for longer than `timeout`, and gives up what was repeated often enough.

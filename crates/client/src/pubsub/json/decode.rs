@@ -7,7 +7,8 @@ use serde_json::value::RawValue;
 
 use crate::error::Error;
 use crate::pubsub::{
-    AckError, Data, GroupMessage, Message, Metadata, ServerMessage, StreamError, StreamPart,
+    AckError, Data, GroupMessage, GroupState, GroupStateItem, GroupStateKind, GroupStateMessage, Message,
+    Metadata, ServerMessage, StreamError, StreamPart,
 };
 
 /// A message on the wire: every member of every kind.
@@ -37,6 +38,9 @@ struct Wire<'a> {
     stream_id: Option<String>,
     expected_sequence_id: Option<u64>,
     name: Option<String>,
+    /// Read when the type is known: others may have members of this name.
+    #[serde(borrow)]
+    items: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -55,6 +59,22 @@ struct WirePart {
     #[serde(default)]
     end_of_stream: bool,
     error: Option<WireError>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WireItem {
+    connection_id: String,
+    user_id: Option<String>,
+    state: Option<GroupState>,
+    updated_at: i64,
+}
+
+impl From<WireItem> for GroupStateItem {
+    fn from(item: WireItem) -> Self {
+        let WireItem { connection_id, user_id, state, updated_at } = item;
+        Self { connection_id, user_id, state, updated_at_ms: updated_at }
+    }
 }
 
 impl From<WireError> for AckError {
@@ -133,8 +153,22 @@ pub(in crate::pubsub) fn decode(text: &str) -> Result<Message, Error> {
             stream_id: needed(wire.stream_id, NO_STREAM)?,
             error: wire.error.map(AckError::from),
         }),
+        ("groupStateSnapshot", ..) => group_state(GroupStateKind::Snapshot, wire),
+        ("groupStateUpdate", ..) => group_state(GroupStateKind::Update, wire),
         _ => Ok(Message::Unknown(text.to_owned())),
     }
+}
+
+fn group_state(kind: GroupStateKind, wire: Wire<'_>) -> Result<Message, Error> {
+    let items = needed(wire.items, "items is missing")?;
+    let items: Vec<WireItem> = serde_json::from_str(items.get())
+        .map_err(|_| Error::Message("its items are not those of a group state message"))?;
+    Ok(Message::GroupState(GroupStateMessage {
+        group: needed(wire.group, "group is missing")?,
+        kind,
+        items: items.into_iter().map(GroupStateItem::from).collect(),
+        sequence_id: wire.sequence_id,
+    }))
 }
 
 const NO_DATA: &str = "dataType or data is missing";
@@ -301,7 +335,35 @@ mod tests {
                 r#"{"type":"streamClosed","streamId":"1","error":{"name":"IdleTimeout","message":"m"}}"#,
                 Message::StreamClosed { stream_id: id(), error: Some(refusal("IdleTimeout", "m")) },
             ),
-            (r#"{"type":"newer"}"#, Message::Unknown(r#"{"type":"newer"}"#.to_owned())),
+            (
+                r#"{"sequenceId":4,"type":"groupStateSnapshot","group":"g","items":[{"connectionId":"c1","userId":"u","state":{"k":"v"},"updatedAt":1741652405000}]}"#,
+                Message::GroupState(GroupStateMessage {
+                    group: "g".to_owned(),
+                    kind: GroupStateKind::Snapshot,
+                    items: vec![GroupStateItem {
+                        connection_id: "c1".to_owned(),
+                        user_id: Some("u".to_owned()),
+                        state: Some(GroupState::from([("k".to_owned(), "v".to_owned())])),
+                        updated_at_ms: 1_741_652_405_000,
+                    }],
+                    sequence_id: Some(4),
+                }),
+            ),
+            (
+                r#"{"type":"groupStateUpdate","group":"g","items":[{"connectionId":"c1","userId":null,"updatedAt":2}]}"#,
+                Message::GroupState(GroupStateMessage {
+                    group: "g".to_owned(),
+                    kind: GroupStateKind::Update,
+                    items: vec![GroupStateItem {
+                        connection_id: "c1".to_owned(),
+                        user_id: None,
+                        state: None,
+                        updated_at_ms: 2,
+                    }],
+                    sequence_id: None,
+                }),
+            ),
+            (r#"{"type":"newer","items":7}"#, Message::Unknown(r#"{"type":"newer","items":7}"#.to_owned())),
         ] {
             assert_eq!(decode(text).unwrap(), expected, "{text}");
         }
@@ -322,6 +384,10 @@ mod tests {
             r#"{"type":"message","from":"group","dataType":"text","data":"x"}"#,
             r#"{"type":"message","from":"group","group":"g"}"#,
             r#"{"type":"streamAck","streamId":"1"}"#,
+            r#"{"type":"groupStateUpdate","group":"g"}"#,
+            r#"{"type":"groupStateUpdate","items":[]}"#,
+            r#"{"type":"groupStateUpdate","group":"g","items":[{"connectionId":"c"}]}"#,
+            r#"{"type":"groupStateUpdate","group":"g","items":[{"connectionId":"c","updatedAt":1,"state":{"k":1}}]}"#,
         ] {
             assert!(decode(text).is_err(), "{text}");
         }

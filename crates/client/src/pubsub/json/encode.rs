@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
-use crate::pubsub::{Data, Metadata, Request, SendOptions};
+use crate::pubsub::{Data, GroupState, Metadata, Request, SendOptions};
 
 /// A request on the wire; what is absent is left out.
 #[derive(Default, Serialize)]
@@ -42,6 +42,8 @@ struct Wire<'a> {
     ttl_seconds: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<Failure<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state: Option<&'a GroupState>,
 }
 
 #[derive(Serialize)]
@@ -106,6 +108,15 @@ pub(in crate::pubsub) fn encode(request: &Request<'_>, ack_id: Option<u64>) -> S
             });
             Wire { stream_id: Some(stream_id), error, ..named("streamEnd") }
         }
+        Request::SetGroupState { group, state } => {
+            Wire { group: Some(group), ack_id, state, ..named("setGroupState") }
+        }
+        Request::SubscribeGroupState { group } => {
+            Wire { group: Some(group), ack_id, ..named("subscribeGroupState") }
+        }
+        Request::UnsubscribeGroupState { group } => {
+            Wire { group: Some(group), ack_id, ..named("unsubscribeGroupState") }
+        }
     };
     // Strings, numbers and checked JSON always serialise.
     serde_json::to_string(&wire).unwrap_or_default()
@@ -143,6 +154,7 @@ mod tests {
         let binary = Data::Binary(vec![1, 2, 3]);
         let none = &Metadata::new();
         let trace = &Metadata::from([("trace".to_owned(), "7".to_owned())]);
+        let typing = &GroupState::from([("k".to_owned(), "v".to_owned())]);
         let quiet = &SendOptions { no_echo: true, ..SendOptions::default() };
         let full = &SendOptions { metadata: trace.clone(), ttl_seconds: Some(60), ..SendOptions::default() };
         let failure = &StreamFailure { message: Some("m".to_owned()), user_error_code: Some("c".to_owned()) };
@@ -206,6 +218,26 @@ mod tests {
                 Request::StreamEnd { stream_id: "s", error: Some(failure) },
                 None,
                 r#"{"type":"streamEnd","streamId":"s","error":{"message":"m","userErrorCode":"c"}}"#,
+            ),
+            (
+                Request::SetGroupState { group: "g", state: Some(typing) },
+                Some(1),
+                r#"{"type":"setGroupState","group":"g","ackId":1,"state":{"k":"v"}}"#,
+            ),
+            (
+                Request::SetGroupState { group: "g", state: None },
+                Some(2),
+                r#"{"type":"setGroupState","group":"g","ackId":2}"#,
+            ),
+            (
+                Request::SubscribeGroupState { group: "g" },
+                Some(3),
+                r#"{"type":"subscribeGroupState","group":"g","ackId":3}"#,
+            ),
+            (
+                Request::UnsubscribeGroupState { group: "g" },
+                Some(4),
+                r#"{"type":"unsubscribeGroupState","group":"g","ackId":4}"#,
             ),
         ] {
             assert_eq!(encode(&request, ack_id), expected);

@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 
-use crate::pubsub::{AckError, Data, Message, Metadata, StreamPart};
+use crate::pubsub::{AckError, Data, GroupStateItem, GroupStateKind, Message, Metadata, StreamPart};
 
 impl Message {
     /// The message as one line of JSON, with the members that the JSON subprotocols have for it.
@@ -45,6 +45,15 @@ impl Message {
             Self::Server(message) => {
                 let value = json!({ "type": "message", "from": "server" });
                 with_content(value, &message.data, &message.metadata, message.sequence_id)
+            }
+            Self::GroupState(message) => {
+                let kind = match message.kind {
+                    GroupStateKind::Snapshot => "groupStateSnapshot",
+                    GroupStateKind::Update => "groupStateUpdate",
+                };
+                let items: Vec<Value> = message.items.iter().map(item).collect();
+                let value = json!({ "type": kind, "group": message.group, "items": items });
+                with_sequence_id(value, message.sequence_id)
             }
             Self::Pong => json!({ "type": "pong" }),
             Self::InvokeResponse { invocation_id, outcome } => {
@@ -93,9 +102,25 @@ fn with_content(mut value: Value, data: &Data, metadata: &Metadata, sequence_id:
     if !metadata.is_empty() {
         value["metadata"] = json!(metadata);
     }
+    with_sequence_id(value, sequence_id)
+}
+
+fn with_sequence_id(mut value: Value, sequence_id: Option<u64>) -> Value {
     if let Some(sequence_id) = sequence_id {
         value["sequenceId"] = sequence_id.into();
     }
+    value
+}
+
+fn item(item: &GroupStateItem) -> Value {
+    let mut value = json!({ "connectionId": item.connection_id });
+    if let Some(user_id) = &item.user_id {
+        value["userId"] = user_id.as_str().into();
+    }
+    if let Some(state) = &item.state {
+        value["state"] = json!(state);
+    }
+    value["updatedAt"] = item.updated_at_ms.into();
     value
 }
 
@@ -130,6 +155,8 @@ mod tests {
             r#"{"type":"message","from":"group","group":"g","fromUserId":null,"dataType":"json","data":{"a":1},"metadata":{"a":"b"},"sequenceId":7}"#,
             r#"{"type":"message","from":"group","group":"g","fromUserId":"u","dataType":"text","data":"","stream":{"streamId":"s","streamSequenceId":2,"endOfStream":true,"error":{"name":"UserError","message":"m","userErrorCode":"c"}}}"#,
             r#"{"type":"message","from":"server","dataType":"binary","data":"BQEB"}"#,
+            r#"{"type":"groupStateSnapshot","group":"g","items":[{"connectionId":"c","userId":"u","state":{"k":"v"},"updatedAt":1}],"sequenceId":7}"#,
+            r#"{"type":"groupStateUpdate","group":"g","items":[{"connectionId":"c","updatedAt":1}]}"#,
             r#"{"type":"pong"}"#,
             r#"{"type":"invokeResponse","invocationId":"1","success":true,"dataType":"text","data":"p"}"#,
             r#"{"type":"invokeResponse","invocationId":"1","success":false,"error":{"name":"N","message":"no"}}"#,

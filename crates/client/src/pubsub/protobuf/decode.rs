@@ -4,7 +4,8 @@ use hublet_wire::client::protobuf::{Value, fields};
 
 use crate::error::Error;
 use crate::pubsub::{
-    AckError, Data, GroupMessage, Message, Metadata, ServerMessage, StreamError, StreamPart,
+    AckError, Data, GroupMessage, GroupState, GroupStateItem, GroupStateKind, GroupStateMessage, Message,
+    Metadata, ServerMessage, StreamError, StreamPart,
 };
 
 /// Reads a binary message of the service.
@@ -26,6 +27,8 @@ pub(in crate::pubsub) fn decode(message: &[u8]) -> Result<Message, Error> {
         }),
         7 => stream_nack(bytes),
         8 => stream_closed(bytes),
+        9 => group_state(GroupStateKind::Update, bytes),
+        10 => group_state(GroupStateKind::Snapshot, bytes),
         _ => Some(Message::Unknown(format!("protobuf message {number} of {} bytes", bytes.len()))),
     };
     read.ok_or(Error::Message("a field is malformed, or has another type than in the schema"))
@@ -266,6 +269,42 @@ fn stream_closed(message: &[u8]) -> Option<Message> {
         }
     }
     Some(Message::StreamClosed { stream_id, error })
+}
+
+fn group_state(kind: GroupStateKind, message: &[u8]) -> Option<Message> {
+    let mut states = GroupStateMessage { group: String::new(), kind, items: Vec::new(), sequence_id: None };
+    for field in fields(message) {
+        match field? {
+            (1, value) => states.group = text(value)?,
+            (2, value) => states.items.push(group_state_item(value.bytes()?)?),
+            (3, value) => states.sequence_id = Some(value.number()?),
+            _ => {}
+        }
+    }
+    Some(Message::GroupState(states))
+}
+
+fn group_state_item(message: &[u8]) -> Option<GroupStateItem> {
+    let mut item =
+        GroupStateItem { connection_id: String::new(), user_id: None, state: None, updated_at_ms: 0 };
+    for field in fields(message) {
+        match field? {
+            (1, value) => item.connection_id = text(value)?,
+            (2, value) => item.user_id = Some(text(value)?),
+            (3, value) => {
+                let state = item.state.get_or_insert_with(GroupState::new);
+                for field in fields(value.bytes()?) {
+                    if let (1, value) = field? {
+                        state.extend([entry(value.bytes()?)?]);
+                    }
+                }
+            }
+            // A negative number is written as its two's complement.
+            (4, value) => item.updated_at_ms = value.number()?.cast_signed(),
+            _ => {}
+        }
+    }
+    Some(item)
 }
 
 #[cfg(test)]

@@ -44,8 +44,8 @@ fn put(out: &mut Out<'_>, request: &Request<'_>, ack_id: Option<u64>) {
             put_ack_id(out, 3, ack_id);
             put_metadata(out, 4, metadata);
         }),
-        Request::JoinGroup { group } => put_membership(out, 6, group, ack_id),
-        Request::LeaveGroup { group } => put_membership(out, 7, group, ack_id),
+        Request::JoinGroup { group } => put_group(out, 6, group, ack_id),
+        Request::LeaveGroup { group } => put_group(out, 7, group, ack_id),
         Request::SequenceAck { sequence_id } => out.message(8, |out| out.number(1, sequence_id)),
         Request::Ping => out.message(9, |_| {}),
         Request::Invoke { invocation_id, event, data, metadata } => out.message(10, |out| {
@@ -76,10 +76,20 @@ fn put(out: &mut Out<'_>, request: &Request<'_>, ack_id: Option<u64>) {
                 });
             }
         }),
+        Request::SetGroupState { group, state } => out.message(15, |out| {
+            out.text(1, group);
+            put_ack_id(out, 2, ack_id);
+            if let Some(state) = state {
+                out.message(3, |out| state.iter().for_each(|(name, value)| out.entry(1, name, value)));
+            }
+        }),
+        Request::SubscribeGroupState { group } => put_group(out, 16, group, ack_id),
+        Request::UnsubscribeGroupState { group } => put_group(out, 17, group, ack_id),
     }
 }
 
-fn put_membership(out: &mut Out<'_>, field: u8, group: &str, ack_id: Option<u64>) {
+/// A request that names a group and nothing else.
+fn put_group(out: &mut Out<'_>, field: u8, group: &str, ack_id: Option<u64>) {
     out.message(field, |out| {
         out.text(1, group);
         put_ack_id(out, 2, ack_id);
@@ -116,7 +126,7 @@ mod tests {
     use hublet_wire::client::{ClientOp, Payload};
 
     use super::*;
-    use crate::pubsub::{SendOptions, StreamFailure};
+    use crate::pubsub::{GroupState, SendOptions, StreamFailure};
 
     fn hex(bytes: &[u8]) -> String {
         bytes.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -128,6 +138,7 @@ mod tests {
         let (text, part) = (&Data::Text("xzy".to_owned()), &Data::Text("a".to_owned()));
         let (hi, json) = (&Data::Text("hi".to_owned()), &Data::json(r#"{"value":"xyz"}"#).unwrap());
         let any = &Data::Protobuf(b"\x0a\x07example\x12\x03xyz".to_vec());
+        let typing = &GroupState::from([("activity".to_owned(), "typing".to_owned())]);
         let plain = &SendOptions::default();
         let quiet = &SendOptions { no_echo: true, ..SendOptions::default() };
         let send = |data, options| Request::SendToGroup { group: "group", data, options };
@@ -177,6 +188,26 @@ mod tests {
             ),
             (Request::StreamKeepalive { stream_id: "s1" }, None, "6a040a027331"),
             (Request::StreamEnd { stream_id: "s1", error: None }, None, "72040a027331"),
+            (
+                Request::SetGroupState { group: "chat-room", state: Some(typing) },
+                Some(1),
+                "7a230a09636861742d726f6f6d10011a140a120a0861637469766974791206747970696e67",
+            ),
+            (
+                Request::SetGroupState { group: "chat-room", state: None },
+                Some(2),
+                "7a0d0a09636861742d726f6f6d1002",
+            ),
+            (
+                Request::SubscribeGroupState { group: "chat-room" },
+                Some(3),
+                "82010d0a09636861742d726f6f6d1003",
+            ),
+            (
+                Request::UnsubscribeGroupState { group: "chat-room" },
+                Some(4),
+                "8a010d0a09636861742d726f6f6d1004",
+            ),
         ] {
             assert_eq!(hex(&encode(&request, ack_id)), expected, "{request:?}");
         }
@@ -201,5 +232,12 @@ mod tests {
         let bytes = encode(&Request::StreamEnd { stream_id: "s", error: Some(&failure) }, None);
         let error = hublet_wire::client::StreamFailure { message: Some("m".into()), user_error_code: None };
         assert_eq!(decode(&bytes), Ok(ClientOp::StreamEnd { stream_id: "s".into(), error: Some(error) }));
+        // An empty state is one; none is a request to clear it.
+        let empty = Request::SetGroupState { group: "g", state: Some(&GroupState::new()) };
+        let state = Some(Default::default());
+        assert_eq!(
+            decode(&encode(&empty, None)),
+            Ok(ClientOp::SetGroupState { group: "g".into(), ack_id: None, state })
+        );
     }
 }

@@ -143,6 +143,9 @@ fn event_words(event: Event) -> String {
             format!("disconnected {connection_id} {}", message.unwrap_or_default()).trim_end().to_owned()
         }
         Event::RejoinFailed { group, error } => format!("rejoin of {group} failed: {}", error.name),
+        Event::StateLost { group, error } => format!("state in {group} lost: {}", error.name),
+        Event::SubscriptionLost { group, error } => format!("subscription to {group} lost: {}", error.name),
+        Event::GroupState(message) => format!("{} states of {}", message.items.len(), message.group),
         Event::GroupMessage(message) => message.data.as_str().unwrap_or_default().to_owned(),
         Event::ServerMessage(_) => "server message".to_owned(),
         Event::Raw(_) => "raw".to_owned(),

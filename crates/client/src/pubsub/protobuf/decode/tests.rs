@@ -81,7 +81,30 @@ fn the_vectors_of_the_reference() {
             "12180a0567726f75701201671a020a0032080a02733110021801",
             Message::Group(GroupMessage { stream: Some(part(2, true)), ..group("g", text("")) }),
         ),
-        ("520c0a0a656d7074792d726f6f6d", Message::Unknown("protobuf message 10 of 12 bytes".to_owned())),
+        (
+            "520c0a0a656d7074792d726f6f6d",
+            Message::GroupState(GroupStateMessage {
+                group: "empty-room".to_owned(),
+                kind: GroupStateKind::Snapshot,
+                items: Vec::new(),
+                sequence_id: None,
+            }),
+        ),
+        (
+            "4a240a09636861742d726f6f6d12170a07636f6e6e2d61311205616c6963652088d6ca94d832",
+            Message::GroupState(GroupStateMessage {
+                group: "chat-room".to_owned(),
+                kind: GroupStateKind::Update,
+                items: vec![GroupStateItem {
+                    connection_id: "conn-a1".to_owned(),
+                    user_id: Some("alice".to_owned()),
+                    state: None,
+                    updated_at_ms: 1_741_652_405_000,
+                }],
+                sequence_id: None,
+            }),
+        ),
+        ("5a00", Message::Unknown("protobuf message 11 of 0 bytes".to_owned())),
     ] {
         assert_eq!(decode(&bytes(hex)).unwrap(), expected, "{hex}");
     }
@@ -97,8 +120,57 @@ fn an_anonymous_user_has_none_and_metadata_comes_along() {
 }
 
 #[test]
+fn states_come_with_their_entries_and_number() {
+    use hublet_wire::client::protobuf::Out;
+    let mut bytes = Vec::new();
+    Out::Write(&mut bytes).message(10, |out| {
+        out.number(3, 7);
+        out.text(1, "g");
+        for (id, value) in [("a", "x"), ("b", "y")] {
+            out.message(2, |out| {
+                out.text(1, id);
+                out.message(3, |out| {
+                    out.entry(1, "k", value);
+                    out.entry(1, "empty", "");
+                });
+                out.number(4, (-1_i64).cast_unsigned());
+            });
+        }
+    });
+    let item = |id: &str, value: &str| GroupStateItem {
+        connection_id: id.to_owned(),
+        user_id: None,
+        state: Some(GroupState::from([
+            ("k".to_owned(), value.to_owned()),
+            ("empty".to_owned(), String::new()),
+        ])),
+        updated_at_ms: -1,
+    };
+    let expected = GroupStateMessage {
+        group: "g".to_owned(),
+        kind: GroupStateKind::Snapshot,
+        items: vec![item("a", "x"), item("b", "y")],
+        sequence_id: Some(7),
+    };
+    let read = decode(&bytes).unwrap();
+    assert_eq!(read.sequence_id(), Some(7));
+    assert_eq!(read, Message::GroupState(expected));
+}
+
+#[test]
 fn what_cannot_be_read() {
-    for hex in ["", "ff", "0801", "0a01", "0a020a00", "12020a00", "12090a0567726f75701a00"] {
+    for hex in [
+        "",
+        "ff",
+        "0801",
+        "0a01",
+        "0a020a00",
+        "12020a00",
+        "12090a0567726f75701a00",
+        "52020a01",
+        "4a021001",
+        "4a0412021801",
+    ] {
         assert!(decode(&bytes(hex)).is_err(), "{hex}");
     }
 }
