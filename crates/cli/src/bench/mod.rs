@@ -105,7 +105,7 @@ mod tests {
                 "bench check --seconds 5 --seed 7 --clients 8 --groups 2 --rate 50 --cut-interval 0.5 --json",
                 true,
             ),
-            ("bench check --restart-command true", true),
+            ("bench check --restart-command true --without-streams --invocations", true),
             ("bench check --clients 1", false),
             ("bench events --payload 1", false),
             ("bench rest --target hub", false),

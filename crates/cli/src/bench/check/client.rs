@@ -5,16 +5,15 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use anyhow::Result;
-use hublet_client::pubsub::{Data, Protocol};
-use hublet_client::{ClientAccess, Credential, Error, Event, Events, WebPubSubClient};
+use hublet_client::pubsub::{Protocol, StreamPart};
+use hublet_client::{ClientAccess, Credential, Event, Events, WebPubSubClient};
 use tokio::time::{Instant, sleep_until};
 
 use super::Run;
+use super::ledger::PartRead;
+use super::publish::{self, PARTS_PER_MESSAGE};
 use super::random::Random;
-use crate::bench::stamp;
 
-/// Messages of one client without an answer; beyond that it sends nothing.
-const UNDER_WAY_MAX: usize = 64;
 /// How often a client joins or leaves, in seconds on average.
 const MOVE_INTERVAL: f64 = 1.0;
 /// Messages that may wait for a client that is away. A service keeps 1,000, and those that were not acknowledged before
@@ -22,15 +21,15 @@ const MOVE_INTERVAL: f64 = 1.0;
 const MISSED_MAX: f64 = 400.0;
 /// Longest absence.
 const AWAY_SECONDS_MAX: f64 = 5.0;
-/// Longest filling of a message.
-const FILLING_BYTES_MAX: usize = 2_000;
 
 pub(super) struct Member {
-    run: Rc<Run>,
-    number: usize,
-    client: WebPubSubClient,
-    random: RefCell<Random>,
-    under_way: Cell<usize>,
+    pub(super) run: Rc<Run>,
+    pub(super) number: usize,
+    pub(super) client: WebPubSubClient,
+    pub(super) random: RefCell<Random>,
+    /// Messages and invocations without an answer.
+    pub(super) under_way: Cell<usize>,
+    pub(super) open_streams: Cell<usize>,
     /// By group; while a join or a leave is under way it is not touched.
     groups: RefCell<Vec<Group>>,
 }
@@ -65,6 +64,7 @@ impl Member {
             client,
             random: RefCell::new(random),
             under_way: Cell::new(0),
+            open_streams: Cell::new(0),
             groups: RefCell::new(vec![Group::Out; run.args.groups as usize]),
         }))
     }
@@ -87,7 +87,7 @@ impl Member {
             }
             sleep_until(next).await;
             if next == next_send {
-                self.send();
+                self.publish();
                 next_send = wait(send_interval);
             } else if next == next_move {
                 self.change_membership();
@@ -107,35 +107,11 @@ impl Member {
     /// How long a cut lasts: half of them are over at once.
     fn away(&self) -> Duration {
         // So that a client that is in all groups misses less than a service keeps for it.
-        let longest = (MISSED_MAX / f64::from(self.run.args.rate)).min(AWAY_SECONDS_MAX);
+        let rate = f64::from(self.run.args.rate) * (1.0 + PARTS_PER_MESSAGE);
+        let longest = (MISSED_MAX / rate).min(AWAY_SECONDS_MAX);
         let mut random = self.random.borrow_mut();
         let share = if random.below(2) == 0 { 0.0 } else { random.fraction() };
         Duration::from_secs_f64(longest * share)
-    }
-
-    fn send(self: &Rc<Self>) {
-        if self.under_way.get() >= UNDER_WAY_MAX {
-            return;
-        }
-        let group = self.random.borrow_mut().below(self.run.args.groups as usize);
-        let (kind, filling) = {
-            let mut random = self.random.borrow_mut();
-            (random.below(3), random.below(FILLING_BYTES_MAX))
-        };
-        self.under_way.set(self.under_way.get() + 1);
-        let member = Rc::clone(self);
-        // Tasks run in the order in which they were made, so numbers go out in their order.
-        tokio::task::spawn_local(async move {
-            let number = member.run.ledger.borrow_mut().sending(member.number, group);
-            let sent = member.client.send_to_group(name(group), content(number, kind, filling)).await;
-            member.under_way.set(member.under_way.get() - 1);
-            let mut ledger = member.run.ledger.borrow_mut();
-            match sent {
-                Ok(()) => ledger.sent(number),
-                Err(Error::Disconnected) => ledger.unknown(number),
-                Err(error) => ledger.refused(member.number, format!("a message was refused: {error}")),
-            }
-        });
     }
 
     fn change_membership(self: &Rc<Self>) {
@@ -150,10 +126,10 @@ impl Member {
             let joins = before == Group::Out;
             let done = if joins {
                 run.ledger.borrow_mut().joining(number, group);
-                member.client.join_group(name(group)).await
+                member.client.join_group(publish::group_name(group)).await
             } else {
                 run.ledger.borrow_mut().leaving(number, group);
-                member.client.leave_group(name(group)).await
+                member.client.leave_group(publish::group_name(group)).await
             };
             let mut ledger = run.ledger.borrow_mut();
             match done {
@@ -172,59 +148,31 @@ async fn listen(run: Rc<Run>, number: usize, mut events: Events) {
         let mut ledger = run.ledger.borrow_mut();
         match event {
             Event::GroupMessage(message) => {
-                let group = message.group.strip_prefix(PREFIX).and_then(|number| number.parse().ok());
-                ledger.received(number, group, read(&message.data));
+                let group = publish::group_number(&message.group);
+                match &message.stream {
+                    None => ledger.received(number, group, publish::read_message(&message.data)),
+                    Some(StreamPart { stream_id, sequence_id, end, error }) => {
+                        let part = PartRead {
+                            id: stream_id,
+                            number: *sequence_id,
+                            content: publish::read_part(&message.data),
+                            end: end.then_some(error.as_ref().map(|error| error.name.as_str())),
+                        };
+                        ledger.received_part(number, group, part);
+                    }
+                }
             }
             Event::ServerMessage(_) => ledger.received(number, None, None),
+            Event::Recovering { .. } => ledger.socket_lost(number),
             Event::Recovered => ledger.counts.recoveries += 1,
-            Event::Disconnected { .. } => ledger.connection_lost(number),
+            Event::Disconnected { .. } => {
+                ledger.socket_lost(number);
+                ledger.connection_lost(number);
+            }
             Event::RejoinFailed { error, .. } => {
                 ledger.refused(number, format!("a group could not be joined again: {error}"));
             }
             _ => {}
         }
-    }
-}
-
-const PREFIX: &str = "check-";
-
-fn name(group: usize) -> String {
-    format!("{PREFIX}{group}")
-}
-
-/// A message with its number, in one of the kinds that all clients can read.
-fn content(number: usize, kind: usize, filling: usize) -> Data {
-    let mut text = stamp::payload(stamp::DIGITS + filling).into_bytes();
-    stamp::write(&mut text, number as u64);
-    match kind {
-        0 => Data::Binary(text),
-        kind => {
-            // Digits and letters are text.
-            let text = String::from_utf8(text).unwrap_or_default();
-            if kind == 1 { Data::Text(text) } else { Data::Json(format!("\"{text}\"")) }
-        }
-    }
-}
-
-fn read(data: &Data) -> Option<usize> {
-    let bytes = match data {
-        Data::Json(text) => text.trim_matches('"').as_bytes(),
-        Data::Text(text) => text.as_bytes(),
-        Data::Binary(bytes) | Data::Protobuf(bytes) => bytes,
-    };
-    usize::try_from(stamp::read(bytes)?).ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_go_through_in_all_kinds() {
-        for kind in 0..3 {
-            let data = content(77, kind, 10);
-            assert_eq!((read(&data), data.is_empty()), (Some(77), false), "{data:?}");
-        }
-        assert_eq!(read(&Data::from("hello")), None);
     }
 }

@@ -1,6 +1,12 @@
 //! What was sent, who was where when, and what arrived. Everything has its place in one order of events.
 
+mod streams;
+
 use std::collections::{BTreeMap, HashSet};
+use std::fmt::{Display, Formatter};
+
+use self::streams::Streams;
+pub(super) use self::streams::{Ending, PartRead};
 
 /// A place in the order of everything that happens in this process.
 pub(super) type Tick = u64;
@@ -32,9 +38,19 @@ struct Membership {
     left: Option<Tick>,
 }
 
+impl Membership {
+    /// Whether it went on during all of this time.
+    fn covers(&self, began: Tick, ended: Tick) -> bool {
+        self.joined.is_some_and(|joined| joined < began) && self.leaving.is_none_or(|leaving| ended < leaving)
+    }
+}
+
 #[derive(Debug, Default)]
 struct Client {
     is_reliable: bool,
+    /// Sockets that it lost, and invocations whose answers were lost.
+    sockets_lost: usize,
+    answers_lost: usize,
     /// By group.
     memberships: BTreeMap<usize, Vec<Membership>>,
     /// Numbers of messages, in the order in which they came.
@@ -44,17 +60,57 @@ struct Client {
     is_lost: bool,
 }
 
+impl Client {
+    /// Whether it must have got whatever was published to the group at some time from `began` to `ended`.
+    fn must_have(&self, group: usize, began: Tick, ended: Tick) -> bool {
+        let mut memberships = self.memberships.get(&group).into_iter().flatten();
+        self.is_reliable && !self.is_lost && memberships.any(|membership| membership.covers(began, ended))
+    }
+
+    /// Whether it may get what a sender began to publish then.
+    fn may_have(&self, group: usize, began: Tick) -> bool {
+        let mut memberships = self.memberships.get(&group).into_iter().flatten();
+        memberships.any(|membership| membership.left.is_none_or(|left| began < left))
+    }
+}
+
+/// Something that was published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum What {
+    Message(usize),
+    /// The parts of a stream are numbered from 1; its end is the last one.
+    Part {
+        stream: usize,
+        part: u64,
+    },
+}
+
+impl Display for What {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Message(number) => write!(f, "message {number}"),
+            Self::Part { stream, part } => write!(f, "part {part} of stream {stream}"),
+        }
+    }
+}
+
 /// Something that must not be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Violation {
-    /// A reliable member did not get a message.
-    Lost { client: usize, message: usize },
-    /// A message came twice.
-    Twice { client: usize, message: usize },
-    /// A message of the same sender to the same group came after a later one.
-    Disordered { client: usize, message: usize, after: usize },
-    /// A message that was sent after the leave had been acknowledged, or before any join.
-    NotAMember { client: usize, message: usize },
+    /// A reliable member did not get it.
+    Lost { client: usize, what: What },
+    /// It came twice.
+    Twice { client: usize, what: What },
+    /// It came after a later message of the same sender to the same group, or after a later part of its stream.
+    Disordered { client: usize, what: What, after: What },
+    /// It was sent after the leave had been acknowledged, or before any join.
+    NotAMember { client: usize, what: What },
+    /// A stream ended in another way than its publisher ended it; the way is what the receiver was told.
+    WrongEnd { client: usize, stream: usize, way: String },
+    /// The answer to an invocation was not what the handler sends back.
+    WrongAnswer { client: usize },
+    /// The answer to an invocation was lost, and no socket with it.
+    AnswerLost { client: usize },
     /// Something came that nobody sent, or to another group.
     Unknown { client: usize },
     /// A reliable connection was not recovered.
@@ -74,6 +130,12 @@ pub(super) struct Counts {
     pub(super) recoveries: usize,
     pub(super) reconnections: usize,
     pub(super) restarts: usize,
+    pub(super) streams: usize,
+    /// Their parts, as publishers sent them and as members got them.
+    pub(super) parts: usize,
+    pub(super) parts_received: usize,
+    pub(super) invocations: usize,
+    pub(super) answers_lost: usize,
 }
 
 #[derive(Debug)]
@@ -81,6 +143,7 @@ pub(super) struct Ledger {
     now: Tick,
     messages: Vec<Message>,
     clients: Vec<Client>,
+    streams: Streams,
     group_count: usize,
     /// What was seen when it happened; the rest is found at the end.
     seen: Vec<Violation>,
@@ -96,6 +159,7 @@ impl Ledger {
             now: 0,
             messages: Vec::new(),
             clients: Vec::new(),
+            streams: Streams::default(),
             group_count,
             seen: Vec::new(),
             pending: 0,
@@ -195,13 +259,13 @@ impl Ledger {
         };
         let (group, began) = (sent.group, sent.began);
         let Some(receiver) = self.clients.get_mut(client) else { return };
+        let what = What::Message(number);
         if !receiver.known.insert(number) {
-            return self.seen.push(Violation::Twice { client, message: number });
+            return self.seen.push(Violation::Twice { client, what });
         }
         receiver.received.push(number);
-        let mut memberships = receiver.memberships.get(&group).into_iter().flatten();
-        if !memberships.any(|membership| membership.left.is_none_or(|left| began < left)) {
-            self.seen.push(Violation::NotAMember { client, message: number });
+        if !receiver.may_have(group, began) {
+            self.seen.push(Violation::NotAMember { client, what });
         }
     }
 
@@ -223,6 +287,45 @@ impl Ledger {
         self.seen.push(Violation::Refused { client, what });
     }
 
+    /// A socket is gone, with its connection or without.
+    pub(super) fn socket_lost(&mut self, client: usize) {
+        if let Some(client) = self.clients.get_mut(client) {
+            client.sockets_lost += 1;
+        }
+    }
+
+    pub(super) fn invoking(&mut self) {
+        self.pending += 1;
+        self.counts.invocations += 1;
+    }
+
+    /// The handler has answered, with what it was sent or with something else.
+    pub(super) fn invoked(&mut self, client: usize, is_right: bool) {
+        self.pending = self.pending.saturating_sub(1);
+        if !is_right {
+            self.seen.push(Violation::WrongAnswer { client });
+        }
+    }
+
+    /// The answer is lost, as it may be with a socket.
+    pub(super) fn answer_lost(&mut self, client: usize) {
+        self.pending = self.pending.saturating_sub(1);
+        if let Some(client) = self.clients.get_mut(client) {
+            client.answers_lost += 1;
+        }
+    }
+
+    fn answers_lost(&self) -> impl Iterator<Item = Violation> {
+        let clients = self.clients.iter().enumerate();
+        let lost = clients.filter(|(_, client)| client.answers_lost > 0 && client.sockets_lost == 0);
+        lost.map(|(client, _)| Violation::AnswerLost { client })
+    }
+
+    /// The service ended a stream that it should not.
+    pub(super) fn stream_refused(&mut self, client: usize, what: String) {
+        self.seen.push(Violation::Refused { client, what });
+    }
+
     /// Whether all requests are answered.
     pub(super) fn is_quiet(&self) -> bool {
         self.pending == 0
@@ -238,21 +341,15 @@ impl Ledger {
         }
         let mut missing = Vec::new();
         for (client, member) in self.clients.iter().enumerate() {
-            if !member.is_reliable || member.is_lost {
-                continue;
-            }
-            for (group, memberships) in &member.memberships {
+            for group in member.memberships.keys() {
                 for (message, began, sent) in by_group.get(*group).into_iter().flatten() {
-                    let was_member = memberships.iter().any(|membership| {
-                        membership.joined.is_some_and(|joined| joined < *began)
-                            && membership.leaving.is_none_or(|leaving| *sent < leaving)
-                    });
-                    if was_member && !member.known.contains(message) {
-                        missing.push(Violation::Lost { client, message: *message });
+                    if !member.known.contains(message) && member.must_have(*group, *began, *sent) {
+                        missing.push(Violation::Lost { client, what: What::Message(*message) });
                     }
                 }
             }
         }
+        missing.extend(self.missing_parts());
         missing
     }
 
@@ -269,7 +366,8 @@ impl Ledger {
                 };
                 let last = last.entry((*sender, *group)).or_insert(*number);
                 if *last > *number {
-                    disordered.push(Violation::Disordered { client, message: *number, after: *last });
+                    let (what, after) = (What::Message(*number), What::Message(*last));
+                    disordered.push(Violation::Disordered { client, what, after });
                 }
                 *last = (*last).max(*number);
             }
@@ -282,98 +380,18 @@ impl Ledger {
         let mut violations = self.seen.clone();
         violations.append(&mut self.missing());
         violations.append(&mut self.disordered());
+        violations.extend(self.wrong_ends());
+        violations.extend(self.answers_lost());
         violations
     }
 
     /// The counts at the end.
     pub(super) fn totals(&self) -> Counts {
         let unknown = self.messages.iter().filter(|message| message.outcome == Outcome::Unknown).count();
-        Counts { messages: self.messages.len(), unknown, ..self.counts }
+        let answers_lost = self.clients.iter().map(|client| client.answers_lost).sum();
+        Counts { messages: self.messages.len(), unknown, answers_lost, ..self.counts }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A sender, and a reliable member of group 0.
-    fn ledger() -> Ledger {
-        let mut ledger = Ledger::new(2);
-        ledger.add_client(true);
-        ledger.add_client(true);
-        ledger.joining(1, 0);
-        ledger.joined(1, 0);
-        ledger
-    }
-
-    fn send(ledger: &mut Ledger) -> usize {
-        let message = ledger.sending(0, 0);
-        ledger.sent(message);
-        message
-    }
-
-    #[test]
-    fn what_is_right() {
-        let mut ledger = ledger();
-        for _ in 0..3 {
-            let message = send(&mut ledger);
-            ledger.received(1, Some(0), Some(message));
-        }
-        // What was sent while the member left may come or not, but not later.
-        let late = ledger.sending(0, 0);
-        ledger.leaving(1, 0);
-        ledger.sent(late);
-        ledger.left(1, 0);
-        assert_eq!(ledger.violations(), []);
-        ledger.received(1, Some(0), Some(late));
-        assert_eq!(ledger.violations(), []);
-        // What nobody confirmed may be missing.
-        let unknown = ledger.sending(0, 0);
-        ledger.unknown(unknown);
-        assert!(ledger.is_quiet());
-        assert_eq!((ledger.violations(), ledger.totals().unknown), (Vec::new(), 1));
-    }
-
-    #[test]
-    fn what_is_wrong() {
-        let mut ledger = ledger();
-        let first = send(&mut ledger);
-        let second = send(&mut ledger);
-        assert_eq!(
-            ledger.missing(),
-            [Violation::Lost { client: 1, message: first }, Violation::Lost { client: 1, message: second }]
-        );
-        ledger.received(1, Some(0), Some(second));
-        ledger.received(1, Some(0), Some(first));
-        assert_eq!(ledger.violations(), [Violation::Disordered { client: 1, message: first, after: second }]);
-        ledger.received(1, Some(0), Some(first));
-        ledger.received(1, Some(1), Some(first));
-        ledger.received(1, Some(0), Some(99));
-        ledger.leaving(1, 0);
-        ledger.left(1, 0);
-        let after = send(&mut ledger);
-        ledger.received(1, Some(0), Some(after));
-        assert_eq!(
-            ledger.violations()[..4],
-            [
-                Violation::Twice { client: 1, message: first },
-                Violation::Unknown { client: 1 },
-                Violation::Unknown { client: 1 },
-                Violation::NotAMember { client: 1, message: after }
-            ]
-        );
-    }
-
-    #[test]
-    fn connections_that_end() {
-        let mut ledger = ledger();
-        let plain = ledger.add_client(false);
-        ledger.joining(plain, 0);
-        ledger.joined(plain, 0);
-        ledger.connection_lost(plain);
-        let message = send(&mut ledger);
-        assert_eq!(ledger.missing(), [Violation::Lost { client: 1, message }]);
-        ledger.connection_lost(1);
-        assert_eq!(ledger.violations(), [Violation::ConnectionLost { client: 1 }]);
-    }
-}
+mod tests;

@@ -3,6 +3,7 @@
 
 mod client;
 mod ledger;
+mod publish;
 mod random;
 mod restart;
 mod verdict;
@@ -48,6 +49,12 @@ pub(super) struct Args {
     /// How often a client cuts its socket, in seconds between two cuts on average; 0: never
     #[arg(long, default_value_t = 3.0, value_name = "SECONDS")]
     cut_interval: f64,
+    /// Publish no streams, for a service that has none
+    #[arg(long)]
+    without_streams: bool,
+    /// Also invoke the event `check`, whose handler must send back what it gets, as `builtin:echo` does
+    #[arg(long)]
+    invocations: bool,
     /// Shell command that restarts the service; it is run now and then and must return when the service is back
     #[arg(long, value_name = "COMMAND")]
     restart_command: Option<String>,

@@ -21,6 +21,11 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
+    /// Any number.
+    pub(super) fn any(&mut self) -> u64 {
+        self.next()
+    }
+
     /// From 0 up to `count`, which is not reached.
     pub(super) fn below(&mut self, count: usize) -> usize {
         usize::try_from(self.next() % (count.max(1) as u64)).unwrap_or(0)

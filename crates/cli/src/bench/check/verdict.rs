@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::Args;
-use super::ledger::{Counts, Ledger, Violation};
+use super::ledger::{Counts, Ledger, Violation, What};
 use crate::failure::Failure;
 use crate::output;
 
@@ -50,6 +50,11 @@ impl Verdict {
             "messages": counts.messages,
             "unanswered": counts.unknown,
             "deliveries": counts.deliveries,
+            "streams": counts.streams,
+            "parts": counts.parts,
+            "partDeliveries": counts.parts_received,
+            "invocations": counts.invocations,
+            "answersLost": counts.answers_lost,
             "joins": counts.memberships,
             "cuts": counts.cuts,
             "recoveries": counts.recoveries,
@@ -69,11 +74,19 @@ impl Verdict {
                 "messages {} (answers lost with a connection: {}), deliveries {}, joins {}",
                 counts.messages, counts.unknown, counts.deliveries, counts.memberships
             ),
-            format!(
-                "cuts {}, recoveries {}, new connections {}, restarts {}",
-                counts.cuts, counts.recoveries, counts.reconnections, counts.restarts
-            ),
         ];
+        if !args.without_streams {
+            let Counts { streams, parts, parts_received, .. } = counts;
+            lines.push(format!("streams {streams}, parts {parts}, deliveries of parts {parts_received}"));
+        }
+        if args.invocations {
+            let Counts { invocations, answers_lost, .. } = counts;
+            lines.push(format!("invocations {invocations} (answers lost with a socket: {answers_lost})"));
+        }
+        lines.push(format!(
+            "cuts {}, recoveries {}, new connections {}, restarts {}",
+            counts.cuts, counts.recoveries, counts.reconnections, counts.restarts
+        ));
         if self.violations.is_empty() {
             lines.push("kept: nothing lost, nothing twice, all in order, nothing after a leave".to_owned());
         } else {
@@ -98,6 +111,9 @@ fn kind(violation: &Violation) -> &'static str {
         Violation::Twice { .. } => "twice",
         Violation::Disordered { .. } => "disordered",
         Violation::NotAMember { .. } => "afterLeave",
+        Violation::WrongEnd { .. } => "wrongEnd",
+        Violation::WrongAnswer { .. } => "wrongAnswer",
+        Violation::AnswerLost { .. } => "answerLost",
         Violation::Unknown { .. } => "unknown",
         Violation::ConnectionLost { .. } => "notRecovered",
         Violation::Refused { .. } => "refused",
@@ -106,13 +122,25 @@ fn kind(violation: &Violation) -> &'static str {
 
 fn told(violation: &Violation) -> String {
     match violation {
-        Violation::Lost { client, message } => format!("client {client} did not get message {message}"),
-        Violation::Twice { client, message } => format!("client {client} got message {message} twice"),
-        Violation::Disordered { client, message, after } => {
-            format!("client {client} got message {message} of the same sender and group after {after}")
+        Violation::Lost { client, what } => format!("client {client} did not get {what}"),
+        Violation::Twice { client, what } => format!("client {client} got {what} twice"),
+        Violation::Disordered { client, what: what @ What::Message(_), after } => {
+            format!("client {client} got {what} of the same sender and group after {after}")
         }
-        Violation::NotAMember { client, message } => {
-            format!("client {client} got message {message}, which was sent when it was not in the group")
+        Violation::Disordered { client, what, after } => format!("client {client} got {what} after {after}"),
+        Violation::NotAMember { client, what } => {
+            format!("client {client} got {what}, which was sent when it was not in the group")
+        }
+        Violation::WrongEnd { client, stream, way } => {
+            format!(
+                "client {client} was told that stream {stream} ended with {way}, which its publisher did not do"
+            )
+        }
+        Violation::WrongAnswer { client } => {
+            format!("client {client} got another answer than what it had sent with an invocation")
+        }
+        Violation::AnswerLost { client } => {
+            format!("client {client} got no answer to an invocation, and had not lost a socket")
         }
         Violation::Unknown { client } => format!("client {client} got something that nobody sent"),
         Violation::ConnectionLost { client } => format!("reliable client {client} was not recovered"),

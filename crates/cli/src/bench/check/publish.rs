@@ -1,0 +1,218 @@
+//! What clients of the checker publish: messages, streams and invocations, all with numbers in them.
+
+use std::rc::Rc;
+
+use hublet_client::pubsub::{Data, StreamFailure};
+use hublet_client::{Error, StreamOptions};
+use tokio::time::sleep;
+
+use super::client::Member;
+use super::ledger::Ending;
+use super::random::Random;
+use crate::bench::stamp;
+
+/// Messages and invocations of one client without an answer; beyond that it sends nothing.
+const UNDER_WAY_MAX: usize = 64;
+/// Of so many things that a client publishes, one is a stream.
+const STREAM_SHARE: usize = 80;
+/// Likewise invocations, if there are any.
+const INVOCATION_SHARE: usize = 10;
+/// Most parts of a stream, its end not counted.
+const PARTS_MAX: usize = 40;
+/// Parts of streams for each message.
+pub(super) const PARTS_PER_MESSAGE: f64 = (PARTS_MAX / 2) as f64 / STREAM_SHARE as f64;
+/// Between two parts, in seconds on average.
+const PART_INTERVAL: f64 = 0.05;
+/// Streams of one client at the same time.
+const STREAMS_MAX: usize = 8;
+/// Of so many streams one is ended as a failure.
+const FAILURE_SHARE: usize = 5;
+/// Longest filling of a message.
+const FILLING_BYTES_MAX: usize = 2_000;
+/// The event that clients invoke.
+const EVENT: &str = "check";
+const GROUP_PREFIX: &str = "check-";
+/// Bits of a part's number within its stream.
+const PART_BITS: u32 = 24;
+
+impl Member {
+    /// Publishes something.
+    pub(super) fn publish(self: &Rc<Self>) {
+        let (is_stream, is_invocation) = {
+            let mut random = self.random.borrow_mut();
+            (random.below(STREAM_SHARE) == 0, random.below(INVOCATION_SHARE) == 0)
+        };
+        if is_stream && !self.run.args.without_streams {
+            self.stream();
+        } else if is_invocation && self.run.args.invocations {
+            self.invoke();
+        } else {
+            self.send();
+        }
+    }
+
+    fn send(self: &Rc<Self>) {
+        if self.under_way.get() >= UNDER_WAY_MAX {
+            return;
+        }
+        let group = self.any_group();
+        let mut random = self.random.borrow_mut().fork();
+        self.under_way.set(self.under_way.get() + 1);
+        let member = Rc::clone(self);
+        // Tasks run in the order in which they were made, so numbers go out in their order.
+        tokio::task::spawn_local(async move {
+            let number = member.run.ledger.borrow_mut().sending(member.number, group);
+            let data = any_content(number as u64, &mut random);
+            let sent = member.client.send_to_group(group_name(group), data).await;
+            member.under_way.set(member.under_way.get() - 1);
+            let mut ledger = member.run.ledger.borrow_mut();
+            match sent {
+                Ok(()) => ledger.sent(number),
+                Err(Error::Disconnected) => ledger.unknown(number),
+                Err(error) => ledger.refused(member.number, format!("a message was refused: {error}")),
+            }
+        });
+    }
+
+    fn invoke(self: &Rc<Self>) {
+        if self.under_way.get() >= UNDER_WAY_MAX {
+            return;
+        }
+        self.under_way.set(self.under_way.get() + 1);
+        self.run.ledger.borrow_mut().invoking();
+        let mut random = self.random.borrow_mut().fork();
+        let member = Rc::clone(self);
+        tokio::task::spawn_local(async move {
+            // Nobody else sends this, so an answer that belongs to another invocation is seen.
+            let question = any_content(random.any(), &mut random);
+            let answer = member.client.invoke_event(EVENT, Some(question.clone())).await;
+            member.under_way.set(member.under_way.get() - 1);
+            let mut ledger = member.run.ledger.borrow_mut();
+            match answer {
+                Ok(answer) => ledger.invoked(member.number, answer.is_some_and(|answer| answer == question)),
+                Err(Error::Disconnected) => ledger.answer_lost(member.number),
+                Err(error) => ledger.refused(member.number, format!("an invocation was refused: {error}")),
+            }
+        });
+    }
+
+    fn stream(self: &Rc<Self>) {
+        if self.open_streams.get() >= STREAMS_MAX {
+            return;
+        }
+        self.open_streams.set(self.open_streams.get() + 1);
+        let group = self.any_group();
+        let random = self.random.borrow_mut().fork();
+        let member = Rc::clone(self);
+        tokio::task::spawn_local(async move {
+            member.publish_stream(group, random).await;
+            member.open_streams.set(member.open_streams.get() - 1);
+        });
+    }
+
+    async fn publish_stream(&self, group: usize, mut random: Random) {
+        let ledger = &self.run.ledger;
+        let no_echo = random.below(2) == 0;
+        ledger.borrow_mut().stream_opening();
+        let options = StreamOptions { no_echo, idle_timeout: None };
+        let mut writer = match self.client.open_group_stream(group_name(group), options).await {
+            Ok(writer) => writer,
+            // Its start need not have been confirmed when the socket was lost.
+            Err(Error::Disconnected) => return ledger.borrow_mut().stream_not_opened(),
+            Err(error) => {
+                return ledger.borrow_mut().refused(self.number, format!("a stream was refused: {error}"));
+            }
+        };
+        let stream = ledger.borrow_mut().stream_opened(self.number, group, no_echo, writer.id());
+        for _ in 0..random.below(PARTS_MAX + 1) {
+            sleep(random.wait(PART_INTERVAL)).await;
+            let part = ledger.borrow_mut().sending_part(stream);
+            let data = any_content((stream as u64) << PART_BITS | part, &mut random);
+            if let Err(error) = writer.write(data).await {
+                return self.stream_failed(stream, error);
+            }
+        }
+        let fails = random.below(FAILURE_SHARE) == 0;
+        ledger.borrow_mut().ending_stream(stream, if fails { Ending::Failed } else { Ending::Finished });
+        let ended = if fails { writer.fail(StreamFailure::default()).await } else { writer.finish().await };
+        match ended {
+            Ok(()) => ledger.borrow_mut().stream_done(stream),
+            Err(error) => self.stream_failed(stream, error),
+        }
+    }
+
+    fn stream_failed(&self, stream: usize, error: Error) {
+        let mut ledger = self.run.ledger.borrow_mut();
+        ledger.stream_broken(stream);
+        // The end of a reliable connection is told by itself.
+        if !matches!(error, Error::Disconnected) {
+            ledger.stream_refused(self.number, format!("stream {stream} was ended by the service: {error}"));
+        }
+    }
+
+    fn any_group(&self) -> usize {
+        self.random.borrow_mut().below(self.run.args.groups as usize)
+    }
+}
+
+pub(super) fn group_name(group: usize) -> String {
+    format!("{GROUP_PREFIX}{group}")
+}
+
+pub(super) fn group_number(name: &str) -> Option<usize> {
+    name.strip_prefix(GROUP_PREFIX)?.parse().ok()
+}
+
+/// A message of any kind and length with a number.
+fn any_content(number: u64, random: &mut Random) -> Data {
+    content(number, random.below(3), random.below(FILLING_BYTES_MAX))
+}
+
+/// A message with its number, in one of the kinds that all clients can read.
+fn content(number: u64, kind: usize, filling: usize) -> Data {
+    let mut text = stamp::payload(stamp::DIGITS + filling).into_bytes();
+    stamp::write(&mut text, number);
+    match kind {
+        0 => Data::Binary(text),
+        kind => {
+            // Digits and letters are text.
+            let text = String::from_utf8(text).unwrap_or_default();
+            if kind == 1 { Data::Text(text) } else { Data::Json(format!("\"{text}\"")) }
+        }
+    }
+}
+
+fn read(data: &Data) -> Option<u64> {
+    stamp::read(match data {
+        Data::Json(text) => text.trim_matches('"').as_bytes(),
+        Data::Text(text) => text.as_bytes(),
+        Data::Binary(bytes) | Data::Protobuf(bytes) => bytes,
+    })
+}
+
+/// The number of a message.
+pub(super) fn read_message(data: &Data) -> Option<usize> {
+    usize::try_from(read(data)?).ok()
+}
+
+/// The numbers of a stream and its part.
+pub(super) fn read_part(data: &Data) -> Option<(usize, u64)> {
+    let number = read(data)?;
+    Some((usize::try_from(number >> PART_BITS).ok()?, number & ((1 << PART_BITS) - 1)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_go_through_in_all_kinds() {
+        for kind in 0..3 {
+            let data = content(77, kind, 10);
+            assert_eq!((read_message(&data), data.is_empty()), (Some(77), false), "{data:?}");
+            assert_eq!(read_part(&content(5 << PART_BITS | 3, kind, 10)), Some((5, 3)));
+        }
+        assert_eq!(read_message(&Data::from("hello")), None);
+        assert_eq!((group_number(&group_name(12)), group_number("other")), (Some(12), None));
+    }
+}
