@@ -1,0 +1,113 @@
+// From the hash of the address to a page: `#/trace?hub=chat` is the page "trace" with the parameter hub.
+import { h, replace } from "./dom.js";
+import { ROUTES } from "./routes.js";
+import { failed, loading } from "./components/states.js";
+import { messageOf } from "./api.js";
+
+/**
+ * What a page gets.
+ * @typedef {object} Context
+ * @property {URLSearchParams} params the query of the hash
+ * @property {string[]} path what stands behind the page's name, decoded: `#/hubs/chat` has ["chat"]
+ * @property {AbortSignal} signal aborted when the page is left: give it to calls, polls and listeners
+ * @property {(params: Record<string, string|string[]|null|undefined>) => void} setParams
+ *   writes these parameters into the address, without going anywhere; empty ones are removed
+ */
+
+/** @typedef {{ render: (context: Context) => Element|Promise<Element> }} PageModule */
+
+/** @type {AbortController} */
+let left = new AbortController();
+
+/** The page and what stands behind its name, of a hash. @param {string} hash */
+export function parse(hash) {
+  const [path = "", query = ""] = hash.replace(/^#\/?/, "").split("?", 2);
+  const [name, ...rest] = path.split("/").map(decode);
+  return { name: name || "overview", path: rest, params: new URLSearchParams(query) };
+}
+
+/** @param {string} part */
+function decode(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
+/**
+ * The address of a page, for links.
+ * @param {string} name
+ * @param {Record<string, string|string[]|null|undefined>|URLSearchParams} [params]
+ * @param {...string} path
+ */
+export function linkTo(name, params = {}, ...path) {
+  const query = params instanceof URLSearchParams ? params : queryOf(params);
+  const search = query.toString();
+  return `#/${[name, ...path].map(encodeURIComponent).join("/")}${search && `?${search}`}`;
+}
+
+/** @param {Record<string, string|string[]|null|undefined>} params */
+function queryOf(params) {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(params)) {
+    for (const item of [value].flat()) if (item) query.append(name, item);
+  }
+  return query;
+}
+
+/**
+ * Shows the page of the address in this element, now and whenever the address changes.
+ * @param {HTMLElement} main
+ * @param {(name: string) => void} onPage told which page is shown
+ * @param {AbortSignal} signal
+ */
+export function startRouter(main, onPage, signal) {
+  const go = (/** @type {boolean} */ moved) => show(main, onPage, moved);
+  addEventListener("hashchange", () => go(true), { signal });
+  signal.addEventListener("abort", () => left.abort());
+  go(false);
+}
+
+/**
+ * @param {HTMLElement} main
+ * @param {(name: string) => void} onPage
+ * @param {boolean} moved somebody went here, so the focus goes along
+ */
+async function show(main, onPage, moved) {
+  left.abort();
+  left = new AbortController();
+  const { signal } = left;
+  const { name, path, params } = parse(location.hash);
+  const route = ROUTES.find((each) => each.name === name);
+  onPage(name);
+  document.title = `${route?.title ?? "No such page"} – hublet`;
+  const late = setTimeout(() => replace(main, loading("Loading the page…")), 150);
+  /** @type {Element} */
+  let page;
+  try {
+    if (!route) {
+      page = failed("There is no such page.", "Choose one from the navigation.", h("a", { class: "button", href: "#/overview" }, "Go to the overview"));
+    } else {
+      const module = /** @type {PageModule} */ (await import(`./pages/${name}.js`));
+      page = await module.render({ params, path, signal, setParams });
+    }
+  } catch (error) {
+    page = failed("The page could not be shown.", messageOf(error), h("button", { class: "button", type: "button", on: { click: () => show(main, onPage, true) } }, "Try again"));
+  }
+  clearTimeout(late);
+  if (signal.aborted) return;
+  replace(main, page);
+  if (moved) {
+    scrollTo(0, 0);
+    const title = main.querySelector("h1");
+    title?.setAttribute("tabindex", "-1");
+    title?.focus({ preventScroll: true });
+  }
+}
+
+/** @param {Record<string, string|string[]|null|undefined>} params */
+function setParams(params) {
+  const { name, path } = parse(location.hash);
+  history.replaceState(null, "", linkTo(name, params, ...path));
+}
