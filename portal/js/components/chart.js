@@ -135,7 +135,7 @@ function gridOf(view, ticks, format) {
       const y = Math.round(yOf(value, view)) + 0.5;
       return [
         s("line", { class: "grid-line", x1: LEFT, x2: view.width - RIGHT, y1: y, y2: y }),
-        s("text", { class: "axis", x: LEFT - 8, y: y + 3.5, "text-anchor": "end" }, format(value)),
+        s("text", { class: "axis", x: LEFT - 8, y: y + 3.5, "text-anchor": "end" }, value === 0 ? "0" : format(value)),
       ];
     }),
     ...timeTicks(view.from, view.to, (view.width - LEFT) / 72).map((time) => {
