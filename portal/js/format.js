@@ -1,17 +1,17 @@
 // Numbers, sizes and times as people read them. English, as the rest of the portal.
 
-const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
+const integer = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 const short = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
 
 /** @param {number} value 12345 becomes 12,345 */
 export function count(value) {
-  return whole.format(value);
+  return integer.format(value);
 }
 
 /** @param {number} value 12345 becomes 12.3K; small values keep a digit after the point */
 export function brief(value) {
   if (Math.abs(value) < 10 && !Number.isInteger(value)) return value.toFixed(1);
-  return Math.abs(value) < 10_000 ? whole.format(value) : short.format(value);
+  return Math.abs(value) < 10_000 ? integer.format(value) : short.format(value);
 }
 
 /** @param {number} value a number of bytes, shown in powers of 1,024 */
@@ -70,7 +70,8 @@ export function dateTime(time) {
 export function relative(time, now = Date.now()) {
   const seconds = (new Date(time).getTime() - now) / 1000;
   if (Math.abs(seconds) < 2) return "now";
-  const first = duration(Math.abs(seconds)).split(" ").slice(0, 2).join(" ");
+  const whole = Math.abs(seconds) > 120 ? Math.round(Math.abs(seconds) / 60) * 60 : Math.abs(seconds);
+  const first = duration(whole).split(" ").slice(0, 2).join(" ");
   return seconds < 0 ? `${first} ago` : `in ${first}`;
 }
 

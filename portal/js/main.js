@@ -37,7 +37,8 @@ function start() {
 async function leave() {
   try {
     await signOut();
-    await showSignIn();
+    // Nothing of the session may stay in the page: no list, no client of the playground.
+    location.reload();
   } catch (error) {
     toast(messageOf(error), "bad");
   }

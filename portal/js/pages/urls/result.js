@@ -43,8 +43,8 @@ export function resultCard({ url, token }, form) {
         copyButton(() => token, { label: "Copy token", class: "" }),
         tryButton("Try it as client A", 0), tryButton("as client B", 1))));
   const element = h("div", { class: "stack" }, result,
-    decoded && card({ title: "What the token says", note: "decoded in this page" }, tokenView(decoded)),
-    card({ title: "Use it", note: "runs as it stands" }, programs));
+    card({ title: "Use it", note: "runs as it stands" }, programs),
+    decoded && card({ title: "What the token says", note: "decoded in this page" }, tokenView(decoded)));
 
   /** @param {string} text @param {0|1} client */
   function tryButton(text, client) {

@@ -21,7 +21,7 @@ const TAIL = ["using System.Threading;", "using System.Threading.Tasks;", ""];
 
 /** Receives a whole message; null after the close. */
 const RECEIVE = [
-  "    static async Task<byte[]> Receive(ClientWebSocket ws) {",
+  "    static async Task<byte[]?> Receive(ClientWebSocket ws) {",
   "        var buffer = new byte[8192];",
   "        var message = new MemoryStream();",
   "        while (true) {",
@@ -91,7 +91,7 @@ function reliable(plan) {
     "        var message = JsonDocument.Parse(text).RootElement;",
     '        if (message.TryGetProperty("reconnectionToken", out var token))',
     '            address = Url.Split(\'?\')[0] + "?awps_connection_id=" + message.GetProperty("connectionId").GetString()',
-    '                + "&awps_reconnection_token=" + Uri.EscapeDataString(token.GetString());',
+    '                + "&awps_reconnection_token=" + Uri.EscapeDataString(token.GetString()!);',
     '        if (message.TryGetProperty("sequenceId", out var number)) {',
     '            var ack = $"{{\\"type\\":\\"sequenceAck\\",\\"sequenceId\\":{number}}}";',
     send("Text", "Encoding.UTF8.GetBytes(ack)", 12),

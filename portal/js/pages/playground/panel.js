@@ -1,0 +1,138 @@
+// One client as a card.
+import { h, replace } from "../../dom.js";
+import { icon } from "../../icons.js";
+import { messageOf } from "../../api.js";
+import { linkTo } from "../../router.js";
+import { checkbox, choice, field, textInput } from "../../components/fields.js";
+import { badge, facts } from "../../components/page.js";
+import { toast } from "../../components/toast.js";
+import { actions } from "./actions.js";
+import { frameList } from "./frames.js";
+
+/** @typedef {import("./client.js").PlaygroundClient} Client */
+/** @typedef {import("./client.js").PlayProtocol} PlayProtocol */
+
+/** @type {Record<import("./client.js").ClientState, [string, ""|"good live"|"warn"]>} */
+const STATES = {
+  closed: ["Not connected", ""],
+  connecting: ["Connecting…", "warn"],
+  open: ["Connected", "good live"],
+  away: ["Away", "warn"],
+};
+
+/**
+ * @param {Client} client
+ * @param {{ makeUrl: (client: Client) => Promise<string>, signal: AbortSignal }} options
+ */
+export function clientPanel(client, { makeUrl, signal }) {
+  const state = h("span", { role: "status" });
+  const body = h("div", {});
+  const list = frameList(client);
+  /** What the body was made for: it is made anew only when that changes, so that what is typed stays. */
+  let shown = "";
+  /** @type {{ update: () => void }|undefined} */
+  let inner;
+
+  function update() {
+    const [text, tone] = STATES[client.state];
+    if (state.textContent !== text) replace(state, badge(text, tone));
+    const phase = client.state === "closed" || client.state === "connecting" ? "before" : "during";
+    if (shown !== phase) {
+      shown = phase;
+      const made = phase === "before" ? before(client, makeUrl) : during(client);
+      inner = made;
+      replace(body, made.element);
+    }
+    inner?.update();
+    list.update();
+  }
+
+  client.addEventListener("change", update, { signal });
+  const element = h("section", { class: "card client", "aria-label": `Client ${client.name}` },
+    h("div", { class: "client-head" }, h("h2", {}, `Client ${client.name}`), state),
+    h("div", { class: "card-body" }, body, list.element));
+  update();
+  return element;
+}
+
+/** @param {Client} client @param {(client: Client) => Promise<string>} makeUrl */
+function before(client, makeUrl) {
+  const url = field({
+    label: "Client access URL",
+    control: textInput({ class: "mono", value: client.url, placeholder: "made for you when you connect", on: { input: () => { client.url = url.control.value.trim(); } } }),
+    hint: h("span", {}, "Paste one, or leave it empty: it is then made with all roles. For other roles use the page ", h("a", { href: linkTo("urls") }, "Client URL"), "."),
+  });
+  const user = field({ label: "User id of a new URL", optional: true, control: textInput({ value: client.user, on: { input: () => { client.user = user.control.value.trim(); } } }) });
+  const group = field({
+    label: "Publish each frame to", optional: true, hint: "Without a group each frame is an event.",
+    control: textInput({ value: client.publishTo, placeholder: "a group", on: { input: () => { client.publishTo = group.control.value.trim(); } } }),
+  });
+  const simple = h("div", {});
+  const show = () => replace(simple, client.protocol === "simple" && group.element);
+  const button = h("button", { class: "button primary", type: "submit" }, "Connect");
+  show();
+  const element = h("form", { class: "stack", novalidate: true, on: { submit: connect } },
+    choice({
+      legend: "Protocol", value: client.protocol,
+      options: [{ value: "simple", title: "Simple" }, { value: "json", title: "JSON" }, { value: "json-reliable", title: "Reliable JSON" }],
+      onChange: (value) => {
+        client.protocol = /** @type {PlayProtocol} */ (value);
+        show();
+      },
+    }),
+    url.element, user.element, simple, h("div", { class: "row" }, button));
+
+  /** @param {Event} event */
+  async function connect(event) {
+    event.preventDefault();
+    button.disabled = true;
+    try {
+      if (client.url === "") client.url = await makeUrl(client);
+      url.control.value = client.url;
+      client.connect();
+    } catch (error) {
+      toast(messageOf(error), "bad");
+    } finally {
+      button.disabled = client.state === "connecting";
+    }
+  }
+
+  return { element, update: () => { button.disabled = client.state === "connecting"; } };
+}
+
+/** @param {Client} client */
+function during(client) {
+  const who = h("div", {});
+  const reliable = client.protocol === "json-reliable";
+  const drop = h("button", { class: "button", type: "button", on: { click: () => client.drop() } }, icon("unplug"), "Drop socket");
+  const ack = h("button", { class: "button", type: "button", on: { click: () => client.acknowledge() } }, "Acknowledge now");
+  const acknowledges = checkbox({
+    label: "Acknowledge what arrives", checked: client.acknowledges, hint: "sequenceAck after each message; without it messages come again after a recovery",
+    onChange: (checked) => {
+      client.acknowledges = checked;
+      update();
+    },
+  });
+  const element = h("div", { class: "stack" },
+    who,
+    h("div", { class: "row" },
+      h("button", { class: "button", type: "button", on: { click: () => client.disconnect() } }, "Disconnect"),
+      reliable && drop, reliable && ack),
+    reliable && acknowledges.element,
+    actions(client));
+
+  function update() {
+    const { connectionId, userId, groups, sequence } = client;
+    drop.disabled = client.state !== "open";
+    ack.disabled = client.acknowledges || client.state !== "open" || sequence.received === sequence.acknowledged;
+    replace(who, client.protocol === "simple"
+      ? h("p", { class: "who" }, "A simple client is told nothing about itself: it gets payloads only.")
+      : facts([
+        ["Connection", connectionId ? h("a", { class: "mono", href: linkTo("connections", { search: connectionId }) }, connectionId) : "–"],
+        ["User", userId || "anonymous"],
+        ["Joined", groups.size === 0 ? "no group yet" : [...groups].join(", ")],
+        ...(reliable ? /** @type {[string, string][]} */ ([["Sequence", `received ${sequence.received}, acknowledged ${sequence.acknowledged}`]]) : []),
+      ]));
+  }
+  return { element, update };
+}
