@@ -65,7 +65,7 @@ export function signInPage({ notice: said, onDone }) {
   h("input", { type: "text", class: "hush", name: "username", autocomplete: "username", value: endpoint, tabindex: "-1", "aria-hidden": "true" }),
   secret.element,
   button,
-  development && h("button", { class: "button", type: "button", on: { click: () => attempt({ development: true }) } }, "Continue without (development mode)"));
+  development && h("button", { class: "button", type: "button", on: { click: () => attempt({ development: true }) } }, "Sign in without a key"));
 
   return h("div", { class: "sign-in" },
     h("main", { id: "main", tabindex: "-1" },

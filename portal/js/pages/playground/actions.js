@@ -42,10 +42,6 @@ function dataOf(type, message) {
 
 /** @param {Client} client */
 function groupForm(client) {
-  const group = field({ label: "Group", control: textInput({ value: client.group, on: { input: () => { client.group = group.control.value; } } }) });
-  const type = field({ label: "Type", control: select(TYPES) });
-  const message = area("Message", `hello from ${client.userId || client.user || client.name}`);
-  const noEcho = checkbox({ label: "Not to myself", hint: "noEcho: other members get it, this client does not" });
   const named = (/** @type {(group: string) => void} */ act) => () => {
     if (client.group.trim() === "") group.setError("A group is needed. Enter its name.");
     else {
@@ -53,16 +49,23 @@ function groupForm(client) {
       act(client.group);
     }
   };
+  const group = field({
+    label: "Group",
+    control: textInput({ value: client.group, on: { input: () => { client.group = group.control.value; } } }),
+    behind: h("div", { class: "row" },
+      h("button", { class: "button", type: "button", on: { click: named((name) => client.join(name)) } }, "Join"),
+      h("button", { class: "button", type: "button", on: { click: named((name) => client.leave(name)) } }, "Leave")),
+  });
+  const type = field({ label: "Type", control: select(TYPES) });
+  const message = area("Message", `hello from ${client.userId || client.user || client.name}`);
+  const noEcho = checkbox({ label: "Not to myself", hint: "noEcho: other members get it, this client does not" });
   const send = named((name) => {
     const data = dataOf(type.control.value, message);
     if (data) client.request({ type: "sendToGroup", group: name, ...(noEcho.control.checked && { noEcho: true }), ...data });
   });
   return form(send,
     group.element,
-    h("div", { class: "row" },
-      h("button", { class: "button", type: "button", on: { click: named((name) => client.join(name)) } }, "Join"),
-      h("button", { class: "button", type: "button", on: { click: named((name) => client.leave(name)) } }, "Leave")),
-    h("div", { class: "pair" }, message.element, h("div", { class: "stack-s" }, type.element)),
+    h("div", { class: "pair" }, message.element, type.element),
     h("div", { class: "row-between" }, noEcho.element, submit("Send to group")));
 }
 

@@ -2,11 +2,10 @@
 import { h, replace } from "../../dom.js";
 import { bytes, clock } from "../../format.js";
 import { icon } from "../../icons.js";
-import { jsonLine, jsonView } from "../../components/json.js";
+import { jsonView } from "../../components/json.js";
+import { essence } from "./essence.js";
 
 /** @typedef {import("./client.js").Entry} Entry */
-
-const LINE_CHARACTERS = 200;
 
 /** @param {import("./client.js").PlaygroundClient} client */
 export function frameList(client) {
@@ -50,7 +49,7 @@ function row(entry) {
   const details = h("details", { class: kind },
     h("summary", {},
       h("span", { class: "arrow", role: "img", "aria-label": kind === "in" ? "received" : "sent" }, kind === "in" ? "↓" : "↑"),
-      h("span", { class: "line" }, jsonLine(text.slice(0, LINE_CHARACTERS))), meta));
+      h("span", { class: "line" }, essence(text)), meta));
   // The whole is made when somebody wants to see it.
   details.addEventListener("toggle", () => {
     if (details.open && details.childElementCount === 1) details.append(jsonView(text, { label: "Frame" }));

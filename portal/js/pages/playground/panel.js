@@ -114,11 +114,10 @@ function during(client) {
     },
   });
   const element = h("div", { class: "stack" },
-    who,
-    h("div", { class: "row" },
-      h("button", { class: "button", type: "button", on: { click: () => client.disconnect() } }, "Disconnect"),
-      reliable && drop, reliable && ack),
-    reliable && acknowledges.element,
+    h("div", { class: "top" }, who, h("div", { class: "row" },
+      reliable && drop,
+      h("button", { class: "button", type: "button", on: { click: () => client.disconnect() } }, "Disconnect"))),
+    reliable && h("div", { class: "top" }, acknowledges.element, ack),
     actions(client));
 
   function update() {
@@ -128,7 +127,7 @@ function during(client) {
     replace(who, client.protocol === "simple"
       ? h("p", { class: "who" }, "A simple client is told nothing about itself: it gets payloads only.")
       : facts([
-        ["Connection", connectionId ? h("a", { class: "mono", href: linkTo("connections", { search: connectionId }) }, connectionId) : "–"],
+        ["Connection", connectionId ? h("a", { class: "mono small", href: linkTo("connections", { search: connectionId }) }, connectionId) : "–"],
         ["User", userId || "anonymous"],
         ["Joined", groups.size === 0 ? "no group yet" : [...groups].join(", ")],
         ...(reliable ? /** @type {[string, string][]} */ ([["Sequence", `received ${sequence.received}, acknowledged ${sequence.acknowledged}`]]) : []),
