@@ -57,7 +57,7 @@ function groupForm(client) {
       h("button", { class: "button", type: "button", on: { click: named((name) => client.leave(name)) } }, "Leave")),
   });
   const type = field({ label: "Type", control: select(TYPES) });
-  const message = area("Message", `hello from ${client.userId || client.user || client.name}`);
+  const message = area("Message", `hello from ${client.userId || `client ${client.name}`}`);
   const noEcho = checkbox({ label: "Not to myself", hint: "noEcho: other members get it, this client does not" });
   const send = named((name) => {
     const data = dataOf(type.control.value, message);

@@ -152,7 +152,9 @@ export class PlaygroundClient extends EventTarget {
     let opened = false;
     socket.addEventListener("open", () => {
       opened = true;
-      if (this.protocol === "simple") this.#note("Connected.");
+      // The others are told by the service.
+      if (this.protocol !== "simple") return;
+      this.#note("Connected.");
       this.#to("open");
     });
     socket.addEventListener("message", ({ data }) => this.#received(data));
@@ -184,7 +186,7 @@ export class PlaygroundClient extends EventTarget {
       this.connectionId = message["connectionId"];
       this.userId = message["userId"] ?? "";
       if (message["reconnectionToken"]) this.#recovery = recoveryUrl(this.url, this.connectionId, message["reconnectionToken"]);
-      this.#changed();
+      this.#to("open");
     } else if (message["type"] === "ack") {
       // Duplicate: the request was carried out before the socket was lost.
       if (message["success"] || message["error"]?.name === "Duplicate") this.#acks.get(message["ackId"])?.();

@@ -4,14 +4,16 @@ import { jsonLine } from "../../components/json.js";
 
 const CHARACTERS_MAX = 200;
 
-/** @param {string} text @returns {Element[]} */
+/** @param {string} text @returns {(Element|string)[]} */
 export function essence(text) {
   const frame = read(text);
   if (!frame) return [jsonLine(text.slice(0, CHARACTERS_MAX))];
   const { what, about, data } = frame;
   return [
     h("span", { class: "what" }, what),
+    " ",
     about ? h("span", { class: "about" }, about) : null,
+    about ? " " : null,
     data === undefined ? null : typeof data === "string" ? h("span", {}, data.slice(0, CHARACTERS_MAX)) : jsonLine((JSON.stringify(data) ?? "").slice(0, CHARACTERS_MAX)),
   ].filter((part) => part !== null);
 }
@@ -27,7 +29,7 @@ function read(text) {
   }
   const type = frame?.["type"];
   if (typeof type !== "string") return null;
-  const parts = (/** @type {unknown[]} */ ...all) => all.filter((part) => part !== undefined && part !== "").join(" · ");
+  const parts = (/** @type {unknown[]} */ ...all) => all.filter((part) => part !== undefined && part !== null && part !== "").join(" · ");
   switch (type) {
     case "system":
       return { what: String(frame["event"]), about: parts(frame["userId"] && `as ${frame["userId"]}`), data: frame["message"] };
