@@ -73,7 +73,7 @@ export async function call(method, path, { query, body, type, signal, accept = "
     });
   } catch (error) {
     if (signal?.aborted) throw error;
-    throw new ApiError(0, "Unreachable", "The service does not answer. Check that it runs; this page tries again by itself.");
+    throw new ApiError(0, "Unreachable", "The service does not answer. Check that it runs, then try again.");
   }
   if (response.ok) return response;
   const refused = await refusal(response);

@@ -45,15 +45,17 @@ async function leave() {
 }
 
 async function boot() {
+  /** @type {string|undefined} */
+  let refused;
   try {
-    await loadSession();
+    refused = await loadSession();
   } catch (error) {
     replace(app, h("main", { id: "main" }, h("h1", { class: "hush" }, "hublet"), failed("The portal cannot start.", messageOf(error),
       h("button", { class: "button", type: "button", on: { click: boot } }, "Try again"))));
     return;
   }
   if (session().signedIn) start();
-  else await showSignIn();
+  else await showSignIn(refused);
 }
 
 await boot();

@@ -82,7 +82,7 @@ async function show(main, onPage, moved) {
   const route = ROUTES.find((each) => each.name === name);
   onPage(name);
   document.title = `${route?.title ?? "No such page"} – hublet`;
-  const late = setTimeout(() => replace(main, loading("Loading the page…")), 150);
+  const late = setTimeout(() => signal.aborted || replace(main, loading("Loading the page…")), 150);
   /** @type {Element} */
   let page;
   try {

@@ -1,5 +1,5 @@
 // Who is signed in.
-import { get, post, remove } from "./api.js";
+import { get, messageOf, post, remove } from "./api.js";
 
 /** @typedef {import("./types.js").Session} Session */
 
@@ -18,13 +18,20 @@ export function mayChange() {
   return current.access === "all";
 }
 
-/** Asks who is signed in; in development mode signs in. */
+/**
+ * Asks who is signed in; in development mode signs in.
+ * @returns {Promise<string|undefined>} why that was refused, as through a proxy: then a key is needed
+ */
 export async function loadSession() {
   current = await get("api/ext/session");
-  if (!current.signedIn && current.development && sessionStorage.getItem(STAYS_OUT) === null) {
+  if (current.signedIn || !current.development || sessionStorage.getItem(STAYS_OUT) !== null) return undefined;
+  try {
     await signIn({ development: true });
+    return undefined;
+  } catch (error) {
+    current = { ...current, development: false };
+    return messageOf(error);
   }
-  return current;
 }
 
 /** @typedef {{ accessKey: string }|{ connectionString: string }|{ token: string }|{ development: true }} Credential */
