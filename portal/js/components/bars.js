@@ -4,7 +4,7 @@ import { h, replace } from "../dom.js";
 /** @typedef {{ name: import("../dom.js").Child, amount: number, shown: string }} Bar */
 
 /**
- * @param {{ label: string, empty: string }} options empty: what to say when there is nothing
+ * @param {{ label: string, empty: import("../dom.js").Child }} options empty: what to say when there is nothing
  * @returns {{ element: HTMLElement, update: (bars: Bar[]) => void }}
  */
 export function barList({ label, empty }) {

@@ -106,7 +106,7 @@ function dashboard() {
   const trafficChart = chart("Traffic", ["in", "out"], flow, { base: 1024, area: true });
   const latencyChart = chart("Event handler latency", ["p50", "p95", "p99"], milliseconds, {});
 
-  const protocols = barList({ label: "Connections by protocol", empty: "No client is connected. Make a client URL and connect in the playground." });
+  const protocols = barList({ label: "Connections by protocol", empty: h("span", {}, "No client is connected. Connect one in the ", h("a", { href: linkTo("playground") }, "playground"), ".") });
   const hubs = barList({ label: "Connections by hub", empty: "No hub has clients." });
   const closed = barList({ label: "Closed connections by reason", empty: "No connection has ended." });
   const totals = h("div");
