@@ -10,6 +10,7 @@ pub mod jwt;
 pub mod name;
 pub mod odata;
 pub mod percent;
+pub mod reconnection;
 pub mod ws;
 
 mod members;

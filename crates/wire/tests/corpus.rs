@@ -18,6 +18,8 @@ mod odata_filter;
 mod percent;
 #[path = "../../../fuzz/fuzz_targets/checks/protobuf_message.rs"]
 mod protobuf_message;
+#[path = "../../../fuzz/fuzz_targets/checks/reconnection_token.rs"]
+mod reconnection_token;
 #[path = "../../../fuzz/fuzz_targets/checks/request.rs"]
 mod request;
 #[path = "../../../fuzz/fuzz_targets/checks/token.rs"]
@@ -80,4 +82,9 @@ fn protobuf_message_corpus() {
 #[test]
 fn token_corpus() {
     run("token", token::check);
+}
+
+#[test]
+fn reconnection_token_corpus() {
+    run("reconnection_token", reconnection_token::check);
 }

@@ -1,16 +1,13 @@
 //! The key behind an access key that signs reconnection tokens (client-protocols.md §5.5).
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hublet_wire::id::ConnId;
+use hublet_wire::reconnection;
 use ring::hmac;
 
 /// What the key is made with. It has a space, so it is never what an access key signs in a token.
 const LABEL: &[u8] = b"hublet reconnection tokens, key 1";
 /// How long a token is good, in seconds. It is not used up, and each `connected` brings a new one.
 const LIFETIME_S: u64 = 7 * 24 * 3_600;
-/// Bytes of the time at which it ends.
-const TIME_BYTES: usize = 8;
 
 /// Signs the tokens with which clients come back to their reliable connections. As the service's own key it follows from an
 /// access key, so that tokens outlive a restart.
@@ -24,21 +21,17 @@ impl ReconnectionKey {
 
     /// A token for one connection: when it ends, and the proof.
     pub(super) fn sign(&self, conn: &ConnId, now_s: u64) -> String {
-        let ends = (now_s + LIFETIME_S).to_be_bytes();
-        let proof = hmac::sign(&self.0, &input(conn, ends));
-        URL_SAFE_NO_PAD.encode([&ends, proof.as_ref()].concat())
+        let ends_s = now_s + LIFETIME_S;
+        let proof = hmac::sign(&self.0, &reconnection::proven(conn, ends_s));
+        reconnection::encode(ends_s, proof.as_ref())
     }
 
     /// Whether the token is for this connection and still good.
     pub(super) fn verify(&self, token: &str, conn: &ConnId, now_s: u64) -> bool {
-        let Ok(bytes) = URL_SAFE_NO_PAD.decode(token) else { return false };
-        let Some((ends, proof)) = bytes.split_first_chunk::<TIME_BYTES>() else { return false };
-        hmac::verify(&self.0, &input(conn, *ends), proof).is_ok() && now_s < u64::from_be_bytes(*ends)
+        let Some(token) = reconnection::decode(token) else { return false };
+        let proven = reconnection::proven(conn, token.ends_s);
+        hmac::verify(&self.0, &proven, &token.proof).is_ok() && now_s < token.ends_s
     }
-}
-
-fn input(conn: &ConnId, ends: [u8; TIME_BYTES]) -> Vec<u8> {
-    [&ends[..], conn.to_string().as_bytes()].concat()
 }
 
 #[cfg(test)]
