@@ -17,6 +17,7 @@ mod issuer;
 mod listen;
 mod mailbox;
 mod node;
+mod portal;
 mod reload;
 mod rest;
 mod sessions;
@@ -42,6 +43,7 @@ pub use crate::hubs::HubChanges;
 use crate::hubs::Hubs;
 use crate::issuer::Issuers;
 use crate::node::Node;
+use crate::portal::Portal;
 pub use crate::reload::Reloaded;
 use crate::rest::RateLimit;
 use crate::sessions::FoundSessions;
@@ -125,6 +127,7 @@ impl Server {
         }
         let rate_limit = config.limits.rest_requests_per_second.map(|rate| Arc::new(RateLimit::new(rate)));
         let issuers = Issuers::new(&config.auth.issuers);
+        let portal = config.portal.then(|| Arc::new(Portal::new(config)));
         let mut threads = Vec::new();
         for ((index, listeners), shard) in by_shard.into_iter().enumerate().zip(own) {
             let shared = Shared {
@@ -133,6 +136,7 @@ impl Server {
                 hubs: Arc::clone(&hubs),
                 rate_limit: rate_limit.clone(),
                 issuers: issuers.clone(),
+                portal: portal.clone(),
             };
             let context = HttpContext::new(shared, Courier::new(Arc::clone(&upstream)), index);
             let context = Arc::new(context);

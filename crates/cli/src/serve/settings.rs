@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use clap::Args as ClapArgs;
 use clap::builder::BoolishValueParser;
 use hublet_server::config::{
-    AuthSettings, Config, ConfigError, ConfigFile, LimitSettings, RestSettings, Settings, TlsListenSettings,
+    AuthSettings, Config, ConfigError, ConfigFile, LimitSettings, PortalSettings, RestSettings, Settings,
+    TlsListenSettings,
 };
 
 use super::CONFIG_HINT;
@@ -63,6 +64,9 @@ pub(crate) struct Args {
         value_delimiter = ','
     )]
     rest_allowed_origins: Vec<String>,
+    /// Serve the portal at /portal/; default: true
+    #[arg(long, value_name = "BOOL", env = "HUBLET_PORTAL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = BoolishValueParser::new())]
+    portal: Option<bool>,
     /// Accept tokens for any host, in development mode only
     #[arg(long, value_name = "BOOL", env = "HUBLET_IGNORE_AUDIENCE_HOST", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = BoolishValueParser::new())]
     ignore_audience_host: Option<bool>,
@@ -150,6 +154,7 @@ impl Args {
                 allowed_origins: list(&self.rest_allowed_origins),
                 ..RestSettings::default()
             },
+            portal: PortalSettings { enabled: self.portal },
             tls: has_tls.then(|| TlsListenSettings {
                 listen: list(&self.tls_listen),
                 cert: self.tls_cert.clone(),

@@ -41,7 +41,9 @@ impl PublicEndpoint {
         }
         let path = uri.path().trim_matches('/');
         let first = path.split('/').next().unwrap_or_default();
-        if ["api", "client", "clients", "health", "ready"].iter().any(|ours| first.eq_ignore_ascii_case(ours))
+        if ["api", "client", "clients", "health", "portal", "ready"]
+            .iter()
+            .any(|ours| first.eq_ignore_ascii_case(ours))
         {
             return Err(ConfigError::new(format!(
                 "The path of {url:?} in `public_endpoints` begins like a path of the service itself. Leave it out, or \

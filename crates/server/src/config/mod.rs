@@ -23,7 +23,9 @@ pub use file::ConfigFile;
 pub use hubs::RulesByHub;
 pub(crate) use hubs::{check_listeners, compile as compile_hubs};
 pub(crate) use resolve::is_loopback_host;
-pub use settings::{Durability, LimitSettings, ReliableSettings, RestSettings, Settings, TlsListenSettings};
+pub use settings::{
+    Durability, LimitSettings, PortalSettings, ReliableSettings, RestSettings, Settings, TlsListenSettings,
+};
 pub use upstream::{IdentitySettings, SecretSettings, UpstreamSettings};
 
 use hublet_upstream::Environment;
@@ -58,6 +60,8 @@ pub struct Config {
     pub auth: Auth,
     /// The REST API.
     pub rest: Rest,
+    /// The portal is served, and its sessions are good.
+    pub portal: bool,
     /// What the event handlers of all hubs share.
     pub environment: Environment,
     /// Hubs of the configuration file by lower-cased name; hubs that are not listed have the defaults.

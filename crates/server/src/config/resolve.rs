@@ -83,6 +83,7 @@ impl Config {
                 strict_api_versions: settings.rest.strict_api_versions.unwrap_or_default(),
                 allowed_origins: allowed_origins(settings.rest.allowed_origins.as_deref())?,
             },
+            portal: settings.portal.enabled.unwrap_or(true),
             hubs: hubs::compile(&settings.hubs, &environment)?,
             environment,
             durability: settings.reliable.durability.unwrap_or_default(),
@@ -112,6 +113,7 @@ impl Config {
                     AllowedOrigins::These(these) => these.clone(),
                 }),
             },
+            portal: super::PortalSettings { enabled: Some(self.portal) },
             tls: self.tls.as_ref().map(|tls| TlsListenSettings {
                 listen: Some(list(&tls.listen)),
                 cert: tls.settings.cert.clone(),

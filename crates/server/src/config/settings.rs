@@ -36,6 +36,8 @@ pub struct Settings {
     pub auth: AuthSettings,
     /// The REST API.
     pub rest: RestSettings,
+    /// The portal.
+    pub portal: PortalSettings,
     /// TLS; present means on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tls: Option<TlsListenSettings>,
@@ -69,6 +71,15 @@ pub struct RestSettings {
     /// Sites whose pages may call it, as `https://app.example.com`, or `*` for all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allowed_origins: Option<Vec<String>>,
+}
+
+/// `[portal]`
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PortalSettings {
+    /// Whether there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enabled: Option<bool>,
 }
 
 /// `[reliable]`
@@ -170,6 +181,7 @@ impl Settings {
                 strict_api_versions: self.rest.strict_api_versions.or(lower.rest.strict_api_versions),
                 allowed_origins: self.rest.allowed_origins.or(lower.rest.allowed_origins),
             },
+            portal: PortalSettings { enabled: self.portal.enabled.or(lower.portal.enabled) },
             tls: match (self.tls, lower.tls) {
                 (Some(upper), Some(lower)) => Some(TlsListenSettings {
                     listen: upper.listen.or(lower.listen),
@@ -248,7 +260,7 @@ mod tests {
         assert_eq!(
             error("data = \"x\"\nlisten_on = []\n"),
             "line 2, column 1: unknown field `listen_on`, expected one of `production`, `listen`, \
-             `public_endpoints`, `data`, `shards`, `log`, `auth`, `rest`, `tls`, `reliable`, `limits`, \
+             `public_endpoints`, `data`, `shards`, `log`, `auth`, `rest`, `portal`, `tls`, `reliable`, `limits`, \
              `identity`, `upstream`, `secrets`, `hubs`. Did you mean `listen`?"
         );
         assert!(error("[limits]\nmessage_byte = 1\n").ends_with("Did you mean `message_bytes`?"));

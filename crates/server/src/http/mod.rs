@@ -6,7 +6,9 @@ mod api_page;
 mod auth;
 mod candidate;
 mod cors;
+mod files;
 mod negotiate;
+mod portal_page;
 mod prefix;
 mod respond;
 mod router;
@@ -29,6 +31,7 @@ use tokio::sync::Notify;
 use tokio::time::timeout;
 
 pub(crate) use auth::{authenticate_request, endpoint, host_name, now_s};
+pub(crate) use portal_page::policy as portal_policy;
 pub(crate) use respond::{Response, empty, json};
 pub(crate) use router::decode;
 
@@ -37,6 +40,7 @@ use crate::config::Config;
 use crate::hubs::Hubs;
 use crate::issuer::Issuers;
 use crate::node::Node;
+use crate::portal::Portal;
 use crate::rest::RateLimit;
 use crate::stream::Stream;
 
@@ -61,6 +65,8 @@ pub(crate) struct Shared {
     pub(crate) rate_limit: Option<Arc<RateLimit>>,
     /// `None`: only tokens of access keys are good.
     pub(crate) issuers: Option<Arc<Issuers>>,
+    /// `None`: it is turned off.
+    pub(crate) portal: Option<Arc<Portal>>,
 }
 
 /// What all requests on one shard share.

@@ -5,10 +5,15 @@ use http::{Request, Uri};
 
 use crate::config::Config;
 
+/// The path of a request as it came, kept with the request when a prefix was taken from it.
+#[derive(Debug, Clone)]
+pub(super) struct OriginalPath(pub(super) String);
+
 /// Strips the longest configured prefix that the path starts with. A proxy that strips it itself is fine too.
 pub(super) fn strip<B>(config: &Config, request: &mut Request<B>) {
     let Some(uri) = stripped(config, request.uri()) else { return };
-    *request.uri_mut() = uri;
+    let original = std::mem::replace(request.uri_mut(), uri);
+    request.extensions_mut().insert(OriginalPath(original.path().to_owned()));
 }
 
 fn stripped(config: &Config, uri: &Uri) -> Option<Uri> {
@@ -49,6 +54,9 @@ mod tests {
             let mut request = Request::builder().uri(path).body(()).unwrap();
             strip(&config, &mut request);
             assert_eq!(request.uri().to_string(), expected, "{path}");
+            let original = request.extensions().get::<OriginalPath>().map(|OriginalPath(path)| path.clone());
+            let came = path.parse::<Uri>().unwrap().path().to_owned();
+            assert_eq!(original, (path != expected).then_some(came));
         }
     }
 }

@@ -7,8 +7,10 @@ use hublet_wire::percent;
 use hyper::body::Incoming;
 
 use super::cors::Cors;
+use super::prefix::OriginalPath;
 use super::respond::{self, Response};
-use super::{Connection, api_page, upgrade};
+use super::{Connection, HttpContext, api_page, portal_page, upgrade};
+use crate::portal;
 use crate::rest;
 
 /// What a path is about, by its first segments. Literals match without regard to case, and one slash at the end is
@@ -34,6 +36,10 @@ enum Place<'a> {
     },
     /// `/api`, `/api/{file}`: what describes the REST API, or nothing.
     ApiPage {
+        file: &'a str,
+    },
+    /// `/portal`, `/portal/{file}`.
+    Portal {
         file: &'a str,
     },
     /// `/api/health`, `/health`: the process lives.
@@ -75,6 +81,9 @@ impl<'a> Place<'a> {
                 "" => Self::ApiPage { file: second },
                 _ => Self::Unknown,
             };
+        }
+        if is(first, "portal") {
+            return Self::Portal { file: after };
         }
         match after {
             "" if is(first, "health") => Self::Health,
@@ -125,7 +134,8 @@ async fn answer(
     path: &str,
     place: Place<'_>,
 ) -> Response {
-    let node = &connection.context.node;
+    let context = &connection.context;
+    let node = &context.node;
     match place {
         Place::Client { hub } => upgrade::handshake(connection, request, Some(hub)).await,
         Place::ClientByQuery => upgrade::handshake(connection, request, None).await,
@@ -138,6 +148,9 @@ async fn answer(
             // To CONNECT anything else would be a tunnel.
             respond::read_only()
         }
+        Place::Root if context.portal.is_some() && portal_page::wants_page(request.headers()) => {
+            portal_page::redirect(request.extensions().get::<OriginalPath>())
+        }
         Place::Root => respond::text(
             StatusCode::OK,
             format!("hublet {} is running. Clients connect to /client/hubs/HUB.", env!("CARGO_PKG_VERSION")),
@@ -145,8 +158,17 @@ async fn answer(
         Place::ApiPage { file } => {
             api_page::serve(request.method(), request.headers(), path, file).unwrap_or_else(nothing)
         }
+        Place::Portal { file } => portal_file(context, &request, path, file),
         Place::Unknown => nothing(),
     }
+}
+
+fn portal_file<B>(context: &HttpContext, request: &http::Request<B>, path: &str, file: &str) -> Response {
+    let Some(portal) = &context.portal else {
+        return respond::text(StatusCode::NOT_FOUND, portal::OFF);
+    };
+    portal_page::serve(request.method(), request.headers(), path, file, portal.policy())
+        .unwrap_or_else(nothing)
 }
 
 fn nothing() -> Response {
@@ -197,6 +219,9 @@ mod tests {
             ("/api/openapi.json/x", Place::Unknown),
             ("/api/health", Place::Health),
             ("/api/health/x", Place::Unknown),
+            ("/portal", Place::Portal { file: "" }),
+            ("/Portal/js/main.js", Place::Portal { file: "js/main.js" }),
+            ("/portals", Place::Unknown),
             ("/health", Place::Health),
             ("/ready/", Place::Ready),
             ("/ready/x", Place::Unknown),
