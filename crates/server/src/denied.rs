@@ -1,11 +1,11 @@
-//! Why a credential is not accepted (rest-api.md §2.7).
+//! Why a credential is not accepted (rest-api.md §2.7), be it a token or a session of the portal.
 
 use std::fmt;
 
 use http::HeaderValue;
 use hublet_wire::jwt::TokenError;
 
-/// Why a token is not accepted. The texts are for logs and answers and have no part of the token in them.
+/// Why a credential is not accepted. The texts are for logs and answers and have no part of the token in them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Denied {
     /// There is none.
@@ -28,6 +28,24 @@ pub(crate) enum Denied {
     IssuerAudience,
     /// It is good, but has no role that allows the request.
     Role,
+    /// The cookie's session has ended.
+    Session,
+    /// The session is of somebody who may only read.
+    ReadOnly,
+    /// With the cookie, from another site's page.
+    OtherSite,
+    /// With the cookie, without the header that only the page sets.
+    PageHeader,
+    /// In development mode, by a name that is not this machine's.
+    ForeignHost,
+    /// Signing in without a key, not from this machine.
+    NotLocal,
+    /// Signing in without a key where there are keys.
+    NotDevelopment,
+    /// Signing in with something that is no access key.
+    AccessKey,
+    /// Signing in with an access key where those are turned off.
+    KeysOff,
 }
 
 impl fmt::Display for Denied {
@@ -58,6 +76,36 @@ impl fmt::Display for Denied {
             Self::Role => {
                 f.write_str("The token is good but has no role that allows this request: see auth.issuers.")
             }
+            Self::Session => f.write_str("The session has ended. Sign in again."),
+            Self::ReadOnly => f.write_str(
+                "This session may only read. Sign in with an access key, or with a token that has an owner's role.",
+            ),
+            Self::OtherSite => f.write_str(
+                "The request comes from another site than the portal's own. Open the portal at the address of the \
+                 service, and add that address to public_endpoints if a proxy changes it.",
+            ),
+            Self::PageHeader => f.write_str(
+                "A request with the portal's cookie that changes something needs the header X-Hublet-Portal: 1. Other \
+                 programs send Authorization: Bearer instead of the cookie.",
+            ),
+            Self::ForeignHost => f.write_str(
+                "In development mode browsers reach this service as localhost, 127.0.0.1 or [::1] only. Use one of \
+                 these, or add the address to public_endpoints.",
+            ),
+            Self::NotLocal => f.write_str(
+                "Without a key one signs in on the machine of the service itself, at localhost, 127.0.0.1 or [::1] with \
+                 the port that it listens on, and not through a proxy. Sign in with an access key.",
+            ),
+            Self::NotDevelopment => f.write_str(
+                "This service has keys of its own or accepts no keys, so nobody signs in without one. Sign in with an \
+                 access key or with a token of an issuer.",
+            ),
+            Self::AccessKey => f.write_str(
+                "This is no access key of this service. `hublet keys show` or the data folder of the service has them.",
+            ),
+            Self::KeysOff => f.write_str(
+                "Access keys are turned off (auth.disable_local_auth). Sign in with a token of an issuer.",
+            ),
         }
     }
 }
@@ -65,13 +113,38 @@ impl fmt::Display for Denied {
 impl Denied {
     /// Whether who sent it is known, but may not do what was asked for: 403 instead of 401.
     pub(crate) fn is_forbidden(&self) -> bool {
-        *self == Self::Role
+        matches!(
+            self,
+            Self::Role
+                | Self::ReadOnly
+                | Self::OtherSite
+                | Self::PageHeader
+                | Self::ForeignHost
+                | Self::NotLocal
+                | Self::NotDevelopment
+        )
+    }
+
+    /// Whether it is about the portal, where people read the sentence; the original answers tokens without one.
+    pub(crate) fn is_for_people(&self) -> bool {
+        matches!(self, Self::Session | Self::AccessKey | Self::KeysOff)
+            || (self.is_forbidden() && *self != Self::Role)
     }
 
     /// The value of `WWW-Authenticate`, as the original's platform words it (rest-api.md §2.7).
     pub(crate) fn challenge(&self) -> HeaderValue {
         HeaderValue::from_static(match self {
-            Self::Missing | Self::Role => "Bearer",
+            Self::Missing
+            | Self::Role
+            | Self::Session
+            | Self::ReadOnly
+            | Self::OtherSite
+            | Self::PageHeader
+            | Self::ForeignHost
+            | Self::NotLocal
+            | Self::NotDevelopment
+            | Self::AccessKey
+            | Self::KeysOff => "Bearer",
             Self::Signature | Self::IssuerSignature => {
                 r#"Bearer error="invalid_token", error_description="The signature is invalid""#
             }

@@ -1,5 +1,6 @@
 //! Access keys: the shared secrets that sign tokens (rest-api.md §2.1, §2.6), and the service's own keys behind them.
 
+mod proof;
 mod reconnection;
 mod service;
 
@@ -14,6 +15,7 @@ use hublet_wire::jwt::{NewToken, UnverifiedToken, with_signature};
 use ring::hmac;
 use ring::rand::{SecureRandom, SystemRandom};
 
+pub(crate) use self::proof::{KeyName, KeyProof};
 use self::reconnection::ReconnectionKey;
 use self::service::ServiceKey;
 use crate::config::{ConfigError, KeySource};
@@ -91,13 +93,15 @@ impl AccessKeys {
         self.0.iter().map(|key| &*key.text)
     }
 
-    /// Whether one of the keys signed the token. The comparison takes the same time wherever a signature differs.
-    pub fn verify(&self, token: &UnverifiedToken<'_>) -> bool {
-        token.header.alg == ALGORITHM
-            && self
-                .0
-                .iter()
-                .any(|key| hmac::verify(&key.hmac, token.signing_input.as_bytes(), &token.signature).is_ok())
+    /// Which of the keys signed the token. The comparison takes the same time wherever a signature differs.
+    pub(crate) fn signer(&self, token: &UnverifiedToken<'_>) -> Option<KeyName> {
+        if token.header.alg != ALGORITHM {
+            return None;
+        }
+        let signed = |key: &AccessKey| {
+            hmac::verify(&key.hmac, token.signing_input.as_bytes(), &token.signature).is_ok()
+        };
+        self.0.iter().position(signed).map(KeyName::at)
     }
 
     /// Whether the service signed the token itself, see [`Self::issue`]. Such tokens are for clients only.
@@ -227,7 +231,7 @@ mod tests {
         let keys = AccessKeys::new(&[first.clone(), second.clone()]).unwrap();
         let text = keys.issue(&NewToken { aud: "a", exp: 2, ..NewToken::default() });
         let mut token = jwt::parse(&text).unwrap();
-        assert!(keys.verify_issued(&token) && !keys.verify(&token));
+        assert!(keys.verify_issued(&token) && keys.signer(&token).is_none());
         // It outlives a restart and the change of the primary key, and goes with its access key.
         assert!(AccessKeys::new(&[second.clone(), first.clone()]).unwrap().verify_issued(&token));
         assert!(!AccessKeys::new(&[second]).unwrap().verify_issued(&token));
@@ -250,17 +254,17 @@ mod tests {
     fn either_key_verifies_and_only_hs256() {
         let keys = AccessKeys::new(&[KEY.to_owned(), KEY.repeat(2)]).unwrap();
         let input = NewToken { aud: "a", exp: 2, ..NewToken::default() }.signing_input();
-        for key in [KEY.to_owned(), KEY.repeat(2)] {
+        for (key, name) in [(KEY.to_owned(), KeyName::Primary), (KEY.repeat(2), KeyName::Secondary)] {
             let token = with_signature(input.clone(), &sign(&key, &input));
             let mut parsed = jwt::parse(&token).unwrap();
-            assert!(keys.verify(&parsed));
+            assert_eq!(keys.signer(&parsed), Some(name));
             parsed.header.alg = "none".to_owned();
-            assert!(!keys.verify(&parsed));
+            assert_eq!(keys.signer(&parsed), None);
         }
         let forged = with_signature(input.clone(), &sign(DEVELOPMENT_KEY, &input));
-        assert!(!keys.verify(&jwt::parse(&forged).unwrap()));
+        assert_eq!(keys.signer(&jwt::parse(&forged).unwrap()), None);
         let unsigned = with_signature(input, &[]);
-        assert!(!keys.verify(&jwt::parse(&unsigned).unwrap()));
+        assert_eq!(keys.signer(&jwt::parse(&unsigned).unwrap()), None);
     }
 
     #[test]

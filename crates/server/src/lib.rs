@@ -8,6 +8,7 @@ pub mod keys;
 pub mod open_files;
 pub mod tls;
 
+mod caller;
 mod conn_io;
 mod control;
 mod denied;
@@ -127,6 +128,7 @@ impl Server {
         }
         let rate_limit = config.limits.rest_requests_per_second.map(|rate| Arc::new(RateLimit::new(rate)));
         let issuers = Issuers::new(&config.auth.issuers);
+        let listening: Arc<[Endpoint]> = endpoints.as_slice().into();
         let portal = config.portal.then(|| Arc::new(Portal::new(config)));
         let mut threads = Vec::new();
         for ((index, listeners), shard) in by_shard.into_iter().enumerate().zip(own) {
@@ -136,6 +138,7 @@ impl Server {
                 hubs: Arc::clone(&hubs),
                 rate_limit: rate_limit.clone(),
                 issuers: issuers.clone(),
+                listeners: Arc::clone(&listening),
                 portal: portal.clone(),
             };
             let context = HttpContext::new(shared, Courier::new(Arc::clone(&upstream)), index);

@@ -1,7 +1,7 @@
 //! Listening sockets: one per shard and address, so that the kernel spreads connections over the cores.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -84,8 +84,8 @@ fn bind_one(address: SocketAddr, shared: bool) -> io::Result<std::net::TcpListen
 pub(crate) async fn accept_loop(listener: TcpListener, tls: Option<TlsAcceptor>, context: Arc<HttpContext>) {
     loop {
         match listener.accept().await {
-            Ok((tcp, _)) => {
-                tokio::spawn(serve(tcp, tls.clone(), Arc::clone(&context)));
+            Ok((tcp, peer)) => {
+                tokio::spawn(serve(tcp, peer.ip(), tls.clone(), Arc::clone(&context)));
             }
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection; is the limit of open files too low?");
@@ -95,7 +95,7 @@ pub(crate) async fn accept_loop(listener: TcpListener, tls: Option<TlsAcceptor>,
     }
 }
 
-async fn serve(tcp: TcpStream, tls: Option<TlsAcceptor>, context: Arc<HttpContext>) {
+async fn serve(tcp: TcpStream, peer: IpAddr, tls: Option<TlsAcceptor>, context: Arc<HttpContext>) {
     // Frames are gathered before they are written: waiting for more would only add latency.
     if tcp.set_nodelay(true).is_err() {
         return;
@@ -111,5 +111,5 @@ async fn serve(tcp: TcpStream, tls: Option<TlsAcceptor>, context: Arc<HttpContex
             Err(_) => return,
         },
     };
-    http::serve_connection(stream, context).await;
+    http::serve_connection(stream, peer, context).await;
 }

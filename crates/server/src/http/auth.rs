@@ -6,31 +6,73 @@ use http::header::{AUTHORIZATION, HOST};
 use http::request::Parts;
 use hublet_wire::jwt::{self, Algorithm, Authorities, Claims, TokenError, UnverifiedToken};
 
-use super::HttpContext;
 use super::respond::header;
+use super::{Connection, HttpContext};
+use crate::caller::{Caller, Who};
 use crate::config::{Config, PublicEndpoint, is_loopback_host};
 use crate::denied::Denied;
-use crate::issuer::Access;
+use crate::issuer::{Access, Issuers};
+use crate::keys::KeyName;
 
 /// Names under which a loopback listener is reached; in development mode they are one host.
 const LOOPBACK_HOSTS: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 
-/// Checks the credential of a REST request. The audience of a token of an access key must be the request's own path;
-/// that of an issuer's token, what is configured, and then its roles must allow what the request `needs`.
+/// Checks the credential of a REST request and tells whose it is: a token, or without one the portal's cookie. The
+/// audience of a token of an access key must be the request's own path; that of an issuer's token, what is configured, and
+/// then its roles must allow what the request `needs`.
 pub(crate) async fn authenticate_request(
-    context: &HttpContext,
+    connection: &Connection,
     request: &Parts,
     needs: Access,
-) -> Result<(), Denied> {
-    let config = &context.config;
-    let token = jwt::parse(bearer(request).ok_or(Denied::Missing)?).map_err(Denied::Token)?;
-    match (Algorithm::named(&token.header.alg), &context.issuers) {
-        (Some(algorithm), Some(issuers)) => {
-            let granted = issuers.authenticate(&token, algorithm, now_s()).await?;
-            if granted >= Some(needs) { Ok(()) } else { Err(Denied::Role) }
-        }
-        _ => check_url_token(config, request, token, &[request.uri.path()], Signers::AccessKeys).map(drop),
+) -> Result<Caller, Denied> {
+    let context = &connection.context;
+    if !request.headers.contains_key(AUTHORIZATION)
+        && let Some(portal) = &context.portal
+        && let Some(signed_in) = portal.authenticate(connection, request, needs)
+    {
+        return signed_in;
     }
+    let config = &context.config;
+    let text = bearer(request).ok_or(Denied::Missing)?;
+    let token = jwt::parse(text).map_err(Denied::Token)?;
+    let from = connection.peer;
+    if let Some(algorithm) = Algorithm::named(&token.header.alg)
+        && let Some(issuers) = &context.issuers
+    {
+        let (who, granted) = subject(issuers, &token, algorithm).await?;
+        let access = granted.filter(|granted| *granted >= needs).ok_or(Denied::Role)?;
+        return Ok(Caller { who, access, by_portal: false, from });
+    }
+    let key = check_url_token(config, request, &token, &[request.uri.path()])?;
+    Ok(Caller { who: Who::Key(key), access: Access::All, by_portal: false, from })
+}
+
+/// Who is named by a token of an issuer, what it allows, and until when in seconds since 1970.
+///
+/// # Errors
+/// It is not good, or allows nothing.
+pub(crate) async fn authenticate_subject(
+    context: &HttpContext,
+    token: &str,
+) -> Result<(Who, Access, i64), Denied> {
+    let token = jwt::parse(token).map_err(Denied::Token)?;
+    let algorithm = Algorithm::named(&token.header.alg).ok_or(Denied::Issuer)?;
+    let issuers = context.issuers.as_ref().ok_or(Denied::Issuer)?;
+    let (who, granted) = subject(issuers, &token, algorithm).await?;
+    let ends = token.claims.exp.ok_or(Denied::Token(TokenError::NoExpiry))?;
+    Ok((who, granted.ok_or(Denied::Role)?, ends))
+}
+
+async fn subject(
+    issuers: &Issuers,
+    token: &UnverifiedToken<'_>,
+    algorithm: Algorithm,
+) -> Result<(Who, Option<Access>), Denied> {
+    let granted = issuers.authenticate(token, algorithm, now_s()).await?;
+    let claims = &token.claims;
+    // Not every issuer names programs in `sub`.
+    let name = ["sub", "oid", "azp", "appid", "iss"].iter().find_map(|claim| claims.texts(claim).first());
+    Ok((Who::subject(name.map_or("", String::as_str)), granted))
 }
 
 /// Checks the token of a client, made with an access key or by the service itself; its audience must be one of `paths`.
@@ -41,17 +83,12 @@ pub(super) fn authenticate_client(
     paths: &[&str],
 ) -> Result<Claims, Denied> {
     let token = jwt::parse(token).map_err(Denied::Token)?;
-    let signers = if config.keys.verify_issued(&token) { Signers::Service } else { Signers::AccessKeys };
-    check_url_token(config, request, token, paths, signers)
-}
-
-/// Whose signature a token has to have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Signers {
-    /// An access key's, if those are accepted.
-    AccessKeys,
-    /// The service's own, which was verified.
-    Service,
+    if config.keys.verify_issued(&token) {
+        check_claims(config, request, &token.claims, paths)?;
+    } else {
+        check_url_token(config, request, &token, paths)?;
+    }
+    Ok(token.claims)
 }
 
 /// The token in `Authorization: Bearer …`; the scheme's case does not matter.
@@ -61,26 +98,25 @@ pub(super) fn bearer(request: &Parts) -> Option<&str> {
     (scheme.eq_ignore_ascii_case("Bearer") && !token.is_empty()).then_some(token)
 }
 
-/// Checks signature, lifetime and audience: any of `paths` at the host of the request or at a public endpoint.
+/// Checks the signature of an access key, and what the token says. Tells which key it was.
 fn check_url_token(
     config: &Config,
     request: &Parts,
-    token: UnverifiedToken<'_>,
+    token: &UnverifiedToken<'_>,
     paths: &[&str],
-    signers: Signers,
-) -> Result<Claims, Denied> {
-    if signers == Signers::AccessKeys {
-        if config.auth.disable_local_auth {
-            return Err(Denied::LocalAuth);
-        }
-        if !config.keys.verify(&token) {
-            return Err(Denied::Signature);
-        }
+) -> Result<KeyName, Denied> {
+    if config.auth.disable_local_auth {
+        return Err(Denied::LocalAuth);
     }
-    let claims = token.claims;
+    let key = config.keys.signer(token).ok_or(Denied::Signature)?;
+    check_claims(config, request, &token.claims, paths)?;
+    Ok(key)
+}
+
+/// Checks lifetime and audience: any of `paths` at the host of the request or at a public endpoint.
+fn check_claims(config: &Config, request: &Parts, claims: &Claims, paths: &[&str]) -> Result<(), Denied> {
     claims.check_lifetime(now_s()).map_err(Denied::Token)?;
-    check_audience(config, request, &claims, paths).map_err(Denied::Token)?;
-    Ok(claims)
+    check_audience(config, request, claims, paths).map_err(Denied::Token)
 }
 
 fn check_audience(
@@ -113,7 +149,7 @@ fn check_audience(
 }
 
 /// The authority that the request was sent to; empty when it names none.
-fn host(request: &Parts) -> &str {
+pub(crate) fn host(request: &Parts) -> &str {
     header(&request.headers, &HOST)
         .or_else(|| request.uri.authority().map(http::uri::Authority::as_str))
         .unwrap_or_default()

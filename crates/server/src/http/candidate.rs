@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use http::StatusCode;
+use http::header::COOKIE;
 use http::request::Parts;
 use hublet_hub::{Accept, ClientEvent, ClientInfo, EventKind, Permissions};
 use hublet_upstream::Admission;
@@ -14,6 +15,7 @@ use hublet_wire::jwt::Claims;
 use hublet_wire::percent;
 
 use super::negotiate::{self, Choice};
+use crate::portal;
 
 /// A client whose own part of the handshake is in order.
 pub(super) struct Candidate<'a> {
@@ -52,8 +54,18 @@ impl Candidate<'_> {
         // The library that reads requests lower-cases the names; clients write them in this way.
         let names: Vec<String> = headers.keys().map(|name| spelled(name.as_str())).collect();
         let headers = headers.keys().zip(&names).flat_map(|(name, spelled)| {
-            headers.get_all(name).iter().map(move |value| (spelled.as_str(), value.as_bytes()))
+            headers.get_all(name).iter().filter_map(move |value| {
+                let value = if *name == COOKIE {
+                    // The application has no business with who is signed in to the portal.
+                    Cow::Owned(portal::without_session(value.as_bytes())?)
+                } else {
+                    Cow::Borrowed(value.as_bytes())
+                };
+                Some((spelled.as_str(), value))
+            })
         });
+        let headers: Vec<(&str, Cow<'_, [u8]>)> = headers.collect();
+        let headers = headers.iter().map(|(name, value)| (*name, &**value));
         let body = ConnectBody::default()
             .claims(claims.unwrap_or_default())
             .query(percent::query_pairs(self.request.uri.query().unwrap_or_default()))

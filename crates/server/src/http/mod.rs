@@ -15,6 +15,7 @@ mod router;
 mod upgrade;
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -30,12 +31,13 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-pub(crate) use auth::{authenticate_request, endpoint, host_name, now_s};
+pub(crate) use auth::{authenticate_request, authenticate_subject, endpoint, host, host_name, now_s};
 pub(crate) use portal_page::policy as portal_policy;
 pub(crate) use respond::{Response, empty, json};
 pub(crate) use router::decode;
 
 use self::upgrade::Newcomer;
+use crate::Endpoint;
 use crate::config::Config;
 use crate::hubs::Hubs;
 use crate::issuer::Issuers;
@@ -65,6 +67,8 @@ pub(crate) struct Shared {
     pub(crate) rate_limit: Option<Arc<RateLimit>>,
     /// `None`: only tokens of access keys are good.
     pub(crate) issuers: Option<Arc<Issuers>>,
+    /// The addresses in use.
+    pub(crate) listeners: Arc<[Endpoint]>,
     /// `None`: it is turned off.
     pub(crate) portal: Option<Arc<Portal>>,
 }
@@ -127,6 +131,8 @@ impl Drop for InFlight<'_> {
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(crate) context: Arc<HttpContext>,
+    /// The address that it comes from.
+    pub(crate) peer: IpAddr,
     /// The socket is under TLS.
     pub(crate) secure: bool,
     upgrade: Mutex<Option<(OnUpgrade, Newcomer)>>,
@@ -163,8 +169,9 @@ impl Connection {
 }
 
 /// Serves requests until the peer goes, breaks the protocol, is too slow, or becomes a WebSocket client.
-pub(crate) async fn serve_connection(stream: Stream, context: Arc<HttpContext>) {
+pub(crate) async fn serve_connection(stream: Stream, peer: IpAddr, context: Arc<HttpContext>) {
     let connection = Arc::new(Connection {
+        peer,
         secure: matches!(stream, Stream::Tls(_)),
         context,
         upgrade: Mutex::default(),

@@ -9,7 +9,7 @@ use hyper::body::Incoming;
 use super::cors::Cors;
 use super::prefix::OriginalPath;
 use super::respond::{self, Response};
-use super::{Connection, HttpContext, api_page, portal_page, upgrade};
+use super::{Connection, api_page, portal_page, upgrade};
 use crate::portal;
 use crate::rest;
 
@@ -158,17 +158,20 @@ async fn answer(
         Place::ApiPage { file } => {
             api_page::serve(request.method(), request.headers(), path, file).unwrap_or_else(nothing)
         }
-        Place::Portal { file } => portal_file(context, &request, path, file),
+        Place::Portal { file } => portal_file(connection, request, path, file),
         Place::Unknown => nothing(),
     }
 }
 
-fn portal_file<B>(context: &HttpContext, request: &http::Request<B>, path: &str, file: &str) -> Response {
-    let Some(portal) = &context.portal else {
+fn portal_file<B>(connection: &Connection, request: http::Request<B>, path: &str, file: &str) -> Response {
+    let Some(portal) = &connection.context.portal else {
         return respond::text(StatusCode::NOT_FOUND, portal::OFF);
     };
-    portal_page::serve(request.method(), request.headers(), path, file, portal.policy())
-        .unwrap_or_else(nothing)
+    let (request, _) = request.into_parts();
+    if let Err(denied) = portal::check_host(connection, &request) {
+        return respond::text(StatusCode::FORBIDDEN, denied.to_string());
+    }
+    portal_page::serve(&request.method, &request.headers, path, file, portal.policy()).unwrap_or_else(nothing)
 }
 
 fn nothing() -> Response {

@@ -10,6 +10,7 @@ use super::add_versions;
 use crate::denied::Denied;
 use crate::http::{Response, empty, json};
 use crate::node::Overloaded;
+use crate::portal;
 
 const BAD_REQUEST: &str = "Error.BadRequest";
 
@@ -22,6 +23,12 @@ pub(super) enum RestError {
     Method(Vec<Method>),
     /// The credential is missing or not good, or not good enough.
     Denied(Denied),
+    /// Signing in did not work, with why.
+    SignIn(Denied),
+    /// There were too many attempts to sign in; with the seconds to wait.
+    TooManyAttempts(u64),
+    /// The portal is turned off.
+    PortalOff,
     /// The api-version is unknown, or there is more than one.
     Version {
         /// What the request is for, without the query.
@@ -138,11 +145,21 @@ impl RestError {
                 let allowed: Vec<&str> = allowed.iter().map(Method::as_str).collect();
                 with_header(empty(StatusCode::METHOD_NOT_ALLOWED), ALLOW, &allowed.join(", "))
             }
-            Self::Denied(denied) if denied.is_forbidden() => empty(StatusCode::FORBIDDEN),
-            Self::Denied(denied) => {
-                let mut response = empty(StatusCode::UNAUTHORIZED);
-                response.headers_mut().insert(WWW_AUTHENTICATE, denied.challenge());
-                response
+            Self::Denied(denied) if !denied.is_for_people() => refused(denied, empty),
+            Self::Denied(denied) | Self::SignIn(denied) => refused(denied, |status| {
+                let code =
+                    if status == StatusCode::FORBIDDEN { "Error.Forbidden" } else { "Error.Unauthorized" };
+                standard(status, code, &denied.to_string(), "Request")
+            }),
+            Self::TooManyAttempts(seconds) => {
+                let message =
+                    format!("There were too many attempts to sign in. Try again in {seconds} seconds.");
+                let response =
+                    standard(StatusCode::TOO_MANY_REQUESTS, "Error.TooManyRequests", &message, "Request");
+                with_header(response, RETRY_AFTER, &seconds.to_string())
+            }
+            Self::PortalOff => {
+                standard(StatusCode::NOT_FOUND, "Error.Portal.Disabled", portal::OFF, "Request")
             }
             Self::Version { uri, version } => unsupported_version(&uri, &version),
             Self::Validation { target, message } => problem(&target, &message),
@@ -197,6 +214,16 @@ impl From<Overloaded> for RestError {
     fn from(_: Overloaded) -> Self {
         Self::Overloaded
     }
+}
+
+/// 401 or 403, with the answer that `answer` makes of the status.
+fn refused(denied: Denied, answer: impl FnOnce(StatusCode) -> Response) -> Response {
+    if denied.is_forbidden() {
+        return answer(StatusCode::FORBIDDEN);
+    }
+    let mut response = answer(StatusCode::UNAUTHORIZED);
+    response.headers_mut().insert(WWW_AUTHENTICATE, denied.challenge());
+    response
 }
 
 fn standard(status: StatusCode, code: &str, message: &str, target: &str) -> Response {

@@ -3,19 +3,23 @@
 
 mod doctor;
 mod hubs;
+mod session;
+pub(crate) mod time;
 
 use std::borrow::Cow;
 
-use http::Method;
+use http::header::CACHE_CONTROL;
 use http::request::Parts;
+use http::{HeaderValue, Method};
 use hyper::body::Incoming;
 
 use super::error::RestError;
 use super::parameters::Parameters;
 use super::route::literal;
 use super::{content, hub_name};
-use crate::http::{Connection, HttpContext, Response, authenticate_request};
+use crate::http::{Connection, Response, authenticate_request};
 use crate::issuer::Access;
+use crate::portal;
 
 /// Answers a request; `path` as it stands in the URL behind `/api/ext/`.
 pub(crate) async fn handle(
@@ -24,9 +28,12 @@ pub(crate) async fn handle(
     path: &str,
 ) -> Response {
     let (request, mut body) = request.into_parts();
-    let answer = answer(&connection.context, &request, &mut body, path).await;
+    let answer = answer(connection, &request, &mut body, path).await;
     content::discard(&request.headers, &mut body).await;
-    answer.unwrap_or_else(RestError::into_response)
+    let mut response = answer.unwrap_or_else(RestError::into_response);
+    // Some have keys in them, and all are about now.
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }
 
 /// What a request asks for, with the name of the hub as it stands in the path.
@@ -39,29 +46,42 @@ enum Operation<'a> {
     TestHub(&'a str),
     ListExchanges(&'a str),
     Replay(&'a str, &'a str),
+    ShowSession,
+    SignIn,
+    SignOut,
 }
 
 impl<'a> Operation<'a> {
+    /// Whether it needs no credential: it is what gives one, and takes it back.
+    fn is_public(self) -> bool {
+        matches!(self, Self::ShowSession | Self::SignIn | Self::SignOut)
+    }
+
     /// # Errors
     /// 404 for a path that is none, 405 for one with other methods.
     fn find(method: &Method, path: &'a str) -> Result<Self, RestError> {
         let mut segments = path.split('/');
         let first = literal(segments.next().unwrap_or_default());
         let [hub, second, id, last] = std::array::from_fn(|_| segments.next());
-        if &*first != "hubs" || segments.next().is_some() {
+        if segments.next().is_some() {
             return Err(RestError::NoRoute);
         }
         let [second, last] = [second, last].map(|segment| segment.map(literal));
-        let operations: &[(Method, Self)] = match (hub, second.as_deref(), id, last.as_deref()) {
-            (None, ..) => &[(Method::GET, Self::ListHubs)],
-            (Some(hub), None, ..) => &[
+        let operations: &[(Method, Self)] = match (&*first, hub, second.as_deref(), id, last.as_deref()) {
+            ("session", None, ..) => &[
+                (Method::GET, Self::ShowSession),
+                (Method::POST, Self::SignIn),
+                (Method::DELETE, Self::SignOut),
+            ],
+            ("hubs", None, ..) => &[(Method::GET, Self::ListHubs)],
+            ("hubs", Some(hub), None, ..) => &[
                 (Method::GET, Self::GetHub(hub)),
                 (Method::PUT, Self::PutHub(hub)),
                 (Method::DELETE, Self::DeleteHub(hub)),
             ],
-            (Some(hub), Some(":test"), None, _) => &[(Method::POST, Self::TestHub(hub))],
-            (Some(hub), Some("exchanges"), None, _) => &[(Method::GET, Self::ListExchanges(hub))],
-            (Some(hub), Some("exchanges"), Some(id), Some(":replay")) => {
+            ("hubs", Some(hub), Some(":test"), None, _) => &[(Method::POST, Self::TestHub(hub))],
+            ("hubs", Some(hub), Some("exchanges"), None, _) => &[(Method::GET, Self::ListExchanges(hub))],
+            ("hubs", Some(hub), Some("exchanges"), Some(id), Some(":replay")) => {
                 &[(Method::POST, Self::Replay(hub, id))]
             }
             _ => return Err(RestError::NoRoute),
@@ -73,17 +93,22 @@ impl<'a> Operation<'a> {
 
 /// In the order of the REST API's checks: route, credential, rate, names, body.
 async fn answer(
-    context: &HttpContext,
+    connection: &Connection,
     request: &Parts,
     body: &mut Incoming,
     path: &str,
 ) -> Result<Response, RestError> {
+    let context = &connection.context;
     let operation = Operation::find(&request.method, path)?;
-    let needs = if request.method.is_safe() { Access::Read } else { Access::All };
-    authenticate_request(context, request, needs).await.map_err(|denied| {
+    let refused = |denied| {
         tracing::info!(path, reason = %denied, "a request to the admin API was refused");
         RestError::Denied(denied)
-    })?;
+    };
+    portal::check_host(connection, request).map_err(refused)?;
+    if !operation.is_public() {
+        let needs = if request.method.is_safe() { Access::Read } else { Access::All };
+        authenticate_request(connection, request, needs).await.map_err(refused)?;
+    }
     if context.rate_limit.as_deref().is_some_and(|limit| !limit.take()) {
         return Err(RestError::Throttled);
     }
@@ -104,6 +129,9 @@ async fn answer(
             doctor::exchanges(context, request, &hub_name(hub)?, top)
         }
         Operation::Replay(hub, id) => doctor::replay(context, &hub_name(hub)?, id).await,
+        Operation::ShowSession => session::show(connection, request),
+        Operation::SignIn => session::sign_in(connection, request, body).await.map(|(response, _)| response),
+        Operation::SignOut => session::sign_out(connection, request).map(|(response, _)| response),
     }
 }
 
@@ -147,6 +175,10 @@ mod tests {
             (Method::POST, "hubs/chat/exchanges/7/:replay", "Replay(\"chat\", \"7\")"),
             (Method::GET, "hubs/chat/exchanges/7", "404"),
             (Method::POST, "hubs/chat/exchanges/7/:replay/x", "404"),
+            (Method::GET, "session", "ShowSession"),
+            (Method::POST, "Session", "SignIn"),
+            (Method::PUT, "session", "405 [GET, POST, DELETE]"),
+            (Method::GET, "session/x", "404"),
             (Method::GET, "", "404"),
             (Method::GET, "hub", "404"),
         ] {
@@ -168,6 +200,6 @@ mod tests {
                 count += usize::from(is_described);
             }
         }
-        assert_eq!(count, 7);
+        assert_eq!(count, 10);
     }
 }

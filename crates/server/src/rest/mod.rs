@@ -86,7 +86,7 @@ async fn answer(
     let config = &context.config;
     let Route { operation, segments } = Route::find(&request.method, path, config.rest.legacy_path_decoding)?;
     let needs = if request.method.is_safe() { Access::Read } else { Access::All };
-    authenticate_request(context, request, needs).await.map_err(|denied| {
+    authenticate_request(connection, request, needs).await.map_err(|denied| {
         tracing::info!(hub, reason = %denied, "a REST request was refused");
         RestError::Denied(denied)
     })?;
