@@ -1,8 +1,9 @@
 //! Who gets in to the portal: its files, signing in, the cookie, and what browsers must show with it.
 
-use hublet_tests::http::{Answer, Client, bearer, call, request};
+use hublet_tests::http::{Answer, Client, bearer, call, handshake, request};
 use hublet_tests::issuer::Issuer;
 use hublet_tests::token::DEVELOPMENT_KEY;
+use hublet_tests::upstream::{Reply, Upstream};
 use hublet_tests::{Server, new_folder};
 use serde_json::{Value, json};
 
@@ -252,6 +253,18 @@ fn requests_with_the_cookie_come_from_the_page() {
     let server = own_keys("[rest]\nallowed_origins = [\"*\"]");
     let answer = request(&server, "GET", SESSION, &["Origin: http://evil.example"], b"");
     assert_eq!(answer.header("access-control-allow-credentials"), None);
+}
+
+#[test]
+fn event_handlers_do_not_see_the_cookie() {
+    let (upstream, server) = Upstream::serve(|_| Reply::status(204));
+    let cookie = cookie(&sign_in(&server, &json!({"development": true})));
+    let url = server.client_url("chat", None, &[], &[]);
+    let path = url.split_once(server.authority()).map_or(url.as_str(), |(_, path)| path);
+    for (line, seen) in [(cookie.clone(), Value::Null), (format!("{cookie}; a=1"), json!(["a=1"]))] {
+        assert_eq!(handshake(&server, path, &[&line]).status, 101);
+        assert_eq!(upstream.next_event("connect").json()["headers"]["Cookie"], seen);
+    }
 }
 
 #[test]

@@ -14,6 +14,7 @@ mod generate;
 mod group;
 mod health;
 mod hub;
+mod keys;
 mod output;
 mod permission;
 mod send;
@@ -71,6 +72,8 @@ enum Command {
     Permission(permission::Args),
     /// Manage the settings of hubs: event handlers and listeners
     Hub(hub::Args),
+    /// Show the access keys of a running service, or replace one
+    Keys(keys::Args),
     /// Say whether the service is ready
     Health(health::Args),
     /// Measure a service under load
@@ -96,6 +99,7 @@ fn main() -> ExitCode {
         Command::Connection(args) => connection::run(&args),
         Command::Permission(args) => permission::run(&args),
         Command::Hub(args) => hub::run(&args),
+        Command::Keys(args) => keys::run(&args),
         Command::Health(args) => health::run(&args),
         #[cfg(target_os = "linux")]
         Command::Bench(args) => bench::run(args),
@@ -177,6 +181,8 @@ mod tests {
             "hublet hub test chat --connection-string s",
             "hublet hub exchanges chat",
             "hublet hub replay chat 7",
+            "hublet keys show --json",
+            "hublet keys regenerate --key-type Secondary",
             "hublet hub set --help",
             "hublet health --timeout 2s",
             "hublet health --endpoint http://h",
@@ -227,6 +233,8 @@ mod tests {
             ("hublet hub set chat --keepalive-interval 121", ErrorKind::ValueValidation),
             ("hublet hub set --event-handler url-template=u chat", ErrorKind::ValueValidation),
             ("hublet hub replay chat", ErrorKind::MissingRequiredArgument),
+            ("hublet keys regenerate", ErrorKind::MissingRequiredArgument),
+            ("hublet keys regenerate --key-type salt", ErrorKind::InvalidValue),
             ("hublet health --timeout 0s", ErrorKind::ValueValidation),
             ("hublet completions cmd", ErrorKind::InvalidValue),
         ] {

@@ -5,6 +5,7 @@
 
 mod groups;
 mod hubs;
+mod keys;
 mod permissions;
 mod send;
 mod token;
@@ -14,6 +15,7 @@ use hyper::Method;
 
 pub use groups::{GroupConnection, GroupConnections, Member};
 pub use hubs::{HandlerTest, Hub, HubResource, HubTest, TestStep};
+pub use keys::{KeyType, Keys};
 pub use permissions::Permission;
 pub use send::SendOptions;
 pub use token::{ClientType, TokenOptions};

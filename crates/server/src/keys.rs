@@ -2,6 +2,7 @@
 
 mod proof;
 mod reconnection;
+mod rotation;
 mod service;
 
 use std::fmt::{self, Write as _};
@@ -9,6 +10,7 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use hublet_wire::id::ConnId;
 use hublet_wire::jwt::{NewToken, UnverifiedToken, with_signature};
@@ -17,6 +19,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 
 pub(crate) use self::proof::{KeyName, KeyProof};
 use self::reconnection::ReconnectionKey;
+pub(crate) use self::rotation::{Regenerated, Rotation};
 use self::service::ServiceKey;
 use crate::config::{ConfigError, KeySource};
 
@@ -31,9 +34,10 @@ const KEYS_MAX: usize = 2;
 /// File in the data folder: one key a line.
 const FILE: &str = "access-keys";
 
-/// One or two access keys, the primary one first.
+/// One or two access keys, the primary one first. They can be replaced while the service runs, for all clones at once; the
+/// lock is held only to copy or replace the reference.
 #[derive(Clone)]
-pub struct AccessKeys(Box<[AccessKey]>);
+pub struct AccessKeys(Arc<RwLock<Arc<[AccessKey]>>>);
 
 #[derive(Clone)]
 struct AccessKey {
@@ -46,14 +50,14 @@ struct AccessKey {
 /// The keys are left out.
 impl fmt::Debug for AccessKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "AccessKeys({})", self.0.len())
+        write!(f, "AccessKeys({})", self.current().len())
     }
 }
 
 impl AccessKeys {
     /// The well-known key alone.
     pub(crate) fn development() -> Self {
-        Self([AccessKey::new(DEVELOPMENT_KEY)].into())
+        Self::of([AccessKey::new(DEVELOPMENT_KEY)].into())
     }
 
     /// Keys of these texts, whose UTF-8 bytes sign.
@@ -80,17 +84,31 @@ impl AccessKeys {
                 at + 1
             )));
         }
-        Ok(Self(texts.iter().map(|text| AccessKey::new(text)).collect()))
+        Ok(Self::of(texts.iter().map(|text| AccessKey::new(text)).collect()))
     }
 
     /// The primary key's text, for the connection string.
-    pub fn primary(&self) -> &str {
-        self.0.first().map_or("", |key| &key.text)
+    pub fn primary(&self) -> String {
+        self.texts().into_iter().next().unwrap_or_default()
     }
 
     /// The texts of all keys.
-    pub(crate) fn texts(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(|key| &*key.text)
+    pub(crate) fn texts(&self) -> Vec<String> {
+        self.current().iter().map(|key| key.text.to_string()).collect()
+    }
+
+    fn of(keys: Arc<[AccessKey]>) -> Self {
+        Self(Arc::new(RwLock::new(keys)))
+    }
+
+    fn current(&self) -> Arc<[AccessKey]> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Puts others into effect.
+    fn replace(&self, others: &Self) {
+        let others = others.current();
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = others;
     }
 
     /// Which of the keys signed the token. The comparison takes the same time wherever a signature differs.
@@ -101,19 +119,19 @@ impl AccessKeys {
         let signed = |key: &AccessKey| {
             hmac::verify(&key.hmac, token.signing_input.as_bytes(), &token.signature).is_ok()
         };
-        self.0.iter().position(signed).map(KeyName::at)
+        self.current().iter().position(signed).map(KeyName::at)
     }
 
     /// Whether the service signed the token itself, see [`Self::issue`]. Such tokens are for clients only.
     pub(crate) fn verify_issued(&self, token: &UnverifiedToken<'_>) -> bool {
-        self.0.iter().any(|key| key.service.verify(token))
+        self.current().iter().any(|key| key.service.verify(token))
     }
 
     /// A token signed with the service's own key behind the primary access key. It is good whether tokens of access keys
     /// are accepted or not, and nobody who has not the access key can verify it.
     pub(crate) fn issue(&self, new: &NewToken<'_>) -> String {
         // There is always a primary key.
-        self.0.first().map_or_else(String::new, |key| {
+        self.current().first().map_or_else(String::new, |key| {
             let input = new.signing_input_with_kid(key.service.kid());
             let signature = key.service.sign(&input);
             with_signature(input, &signature)
@@ -122,12 +140,12 @@ impl AccessKeys {
 
     /// A token with which the client of a reliable connection comes back to it (client-protocols.md §5.5).
     pub(crate) fn reconnection_token(&self, conn: &ConnId, now_s: u64) -> String {
-        self.0.first().map_or_else(String::new, |key| key.reconnection.sign(conn, now_s))
+        self.current().first().map_or_else(String::new, |key| key.reconnection.sign(conn, now_s))
     }
 
     /// Whether a reconnection token is for this connection and still good.
     pub(crate) fn verify_reconnection(&self, token: &str, conn: &ConnId, now_s: u64) -> bool {
-        self.0.iter().any(|key| key.reconnection.verify(token, conn, now_s))
+        self.current().iter().any(|key| key.reconnection.verify(token, conn, now_s))
     }
 }
 
@@ -180,7 +198,7 @@ pub(crate) fn stored(data: &Path) -> Result<(AccessKeys, KeySource), ConfigError
 /// The operating system's, with the path in front.
 pub(crate) fn store(data: &Path, keys: &AccessKeys) -> io::Result<()> {
     let file = data.join(FILE);
-    let text = keys.texts().collect::<Vec<_>>().join("\n");
+    let text = keys.texts().join("\n");
     write_private(data, &file, &text).map_err(|error| {
         io::Error::new(
             error.kind(),
@@ -288,16 +306,16 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("hublet-keys-{}", std::process::id()));
         let _ = fs::remove_dir_all(&folder);
         let (made, source) = stored(&folder).unwrap();
-        assert_eq!((source, made.texts().count()), (KeySource::Generated, 2));
+        assert_eq!((source, made.texts().len()), (KeySource::Generated, 2));
         assert!(!folder.exists(), "who only asks changes nothing");
         store(&folder, &made).unwrap();
         let error = store(&folder, &made).unwrap_err().to_string();
-        assert!(error.contains("access-keys: ") && !error.contains(made.primary()), "{error}");
+        assert!(error.contains("access-keys: ") && !error.contains(&made.primary()), "{error}");
         let mode = fs::metadata(folder.join(FILE)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         let (again, source) = stored(&folder).unwrap();
         assert_eq!(source, KeySource::Stored);
-        assert!(again.texts().eq(made.texts()));
+        assert_eq!(again.texts(), made.texts());
         fs::write(folder.join(FILE), "oops").unwrap();
         assert!(stored(&folder).unwrap_err().to_string().contains("access-keys"));
         fs::remove_dir_all(&folder).unwrap();

@@ -43,6 +43,7 @@ use crate::http::{HttpContext, Shared};
 pub use crate::hubs::HubChanges;
 use crate::hubs::Hubs;
 use crate::issuer::Issuers;
+use crate::keys::Rotation;
 use crate::node::Node;
 use crate::portal::Portal;
 pub use crate::reload::Reloaded;
@@ -67,6 +68,7 @@ pub struct Server {
     endpoints: Vec<Endpoint>,
     threads: Vec<JoinHandle<()>>,
     control: Control,
+    rotation: Arc<Rotation>,
 }
 
 /// An address the service listens on.
@@ -128,6 +130,7 @@ impl Server {
         }
         let rate_limit = config.limits.rest_requests_per_second.map(|rate| Arc::new(RateLimit::new(rate)));
         let issuers = Issuers::new(&config.auth.issuers);
+        let rotation = Arc::new(Rotation::new(config, Arc::clone(&upstream)));
         let listening: Arc<[Endpoint]> = endpoints.as_slice().into();
         let portal = config.portal.then(|| Arc::new(Portal::new(config)));
         let mut threads = Vec::new();
@@ -140,6 +143,7 @@ impl Server {
                 issuers: issuers.clone(),
                 listeners: Arc::clone(&listening),
                 portal: portal.clone(),
+                rotation: Arc::clone(&rotation),
             };
             let context = HttpContext::new(shared, Courier::new(Arc::clone(&upstream)), index);
             let context = Arc::new(context);
@@ -171,17 +175,18 @@ impl Server {
                 files.folder().display()
             );
         }
-        Ok(Self { config: Arc::clone(config), node, hubs, endpoints, threads, control })
+        Ok(Self { config: Arc::clone(config), node, hubs, endpoints, threads, control, rotation })
     }
 
-    /// Puts the hubs and secrets of a configuration into effect, all or nothing, and says what they changed and what of
-    /// the rest needs a restart. Clients stay connected.
+    /// Puts the hubs, secrets and access keys of a configuration into effect, all or nothing, and says what they changed
+    /// and what of the rest needs a restart. Clients stay connected.
     ///
     /// # Errors
     /// A hub needs something that only a restart brings; nothing was changed.
     pub fn reload(&self, config: &Config) -> Result<Reloaded, ConfigError> {
-        let restart = reload::needs_restart(&self.config, config);
-        Ok(Reloaded { hubs: self.hubs.reload_file(config)?, restart })
+        let hubs = self.hubs.reload_file(config)?;
+        let keys = self.rotation.reload(config);
+        Ok(Reloaded { hubs, keys, restart: reload::needs_restart(&self.config, config) })
     }
 
     /// The addresses in use.

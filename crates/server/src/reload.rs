@@ -15,6 +15,8 @@ const LIVE: [&str; 2] = ["hubs", "secrets"];
 pub struct Reloaded {
     /// What happened to hubs; it is in effect.
     pub hubs: HubChanges,
+    /// The access keys have changed; it is in effect.
+    pub keys: bool,
     /// Keys with another value than at the start, as `limits.message_bytes`, which takes effect with a restart.
     pub restart: Vec<String>,
 }
@@ -24,7 +26,7 @@ pub(crate) fn needs_restart(running: &Config, new: &Config) -> Vec<String> {
     let mut keys = BTreeSet::new();
     differing("", &table(running), &table(new), &mut keys);
     // Secrets look all the same.
-    if !running.keys.texts().eq(new.keys.texts()) {
+    if running.keys.texts() != new.keys.texts() {
         keys.insert("auth.access_keys".to_owned());
     }
     if running.environment.identity != new.environment.identity {

@@ -12,7 +12,8 @@ pub struct Environment {
     /// Host names of the public endpoints, without ports: the origin of every request (event-handlers.md §3.2). Empty: the
     /// host that the client used.
     pub origins: Vec<String>,
-    /// The access keys' texts, the primary one first. They sign connection ids; empty when access keys are disabled.
+    /// The access keys' texts at the start, the primary one first. They sign connection ids; empty when access keys are
+    /// disabled. See [`crate::Upstream::set_signing_keys`].
     pub signing_keys: SigningKeys,
     /// Where bearer tokens come from; `None`: there are none.
     pub identity: Option<Identity>,

@@ -11,7 +11,7 @@ use crate::connector::{self, Connector};
 use crate::cookies::Jars;
 use crate::destinations::Destinations;
 use crate::durable;
-use crate::environment::Environment;
+use crate::environment::{Environment, SigningKeys};
 use crate::guard::Guard;
 use crate::listener::{DRAIN_TIMEOUT, Listeners, TokenSource};
 use crate::outbox::Outbox;
@@ -93,6 +93,11 @@ impl Upstream {
             (name, destinations)
         };
         *hubs = Arc::new(rules.into_iter().map(entry).collect());
+    }
+
+    /// Signs requests to handlers with other access keys from now on; with none they carry no signature.
+    pub fn set_signing_keys(&self, keys: &SigningKeys) {
+        self.request_maker.set_signing_keys(keys);
     }
 
     /// The rules of a hub by lower-cased name.

@@ -2,6 +2,7 @@
 //! service's identity beyond the signature are added by whoever sends them.
 
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
@@ -11,7 +12,7 @@ use hublet_wire::cloudevents::{self, header, time};
 use ring::rand::{SecureRandom, SystemRandom};
 
 use crate::attributes::{body, event_name, event_type};
-use crate::environment::Environment;
+use crate::environment::{Environment, SigningKeys};
 use crate::signature::Signer;
 
 /// How many headers most requests have, cookies and authorization included.
@@ -45,7 +46,8 @@ pub enum Unsendable {
 pub struct RequestMaker {
     /// `None`: the host that the client used.
     origin: Option<String>,
-    signer: Signer,
+    /// Replaced as a whole when keys change.
+    signer: RwLock<Arc<Signer>>,
     ids: RequestIds,
 }
 
@@ -80,9 +82,18 @@ impl RequestMaker {
         let origins = &environment.origins;
         Self {
             origin: (!origins.is_empty()).then(|| origins.join(", ")),
-            signer: Signer::new(&environment.signing_keys),
+            signer: RwLock::new(Arc::new(Signer::new(&environment.signing_keys))),
             ids: RequestIds::new(),
         }
+    }
+
+    /// Signs with other keys from now on.
+    pub fn set_signing_keys(&self, keys: &SigningKeys) {
+        *self.signer.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Signer::new(keys));
+    }
+
+    fn signer(&self) -> Arc<Signer> {
+        Arc::clone(&self.signer.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// What this service calls itself to a handler, for a client that used this host (event-handlers.md §3.2).
@@ -134,7 +145,7 @@ impl RequestMaker {
             put(headers, header::CONNECTION_STATE, state);
         }
         put_text(headers, header::ORIGIN, self.origin(host))?;
-        if let Some(signature) = self.signer.sign(&conn_text) {
+        if let Some(signature) = self.signer().sign(&conn_text) {
             put(headers, header::SIGNATURE, signature);
         }
         put(headers, header::ID, HeaderValue::from(event.id));

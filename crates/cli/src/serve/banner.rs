@@ -52,7 +52,7 @@ fn lines(config: &Config, endpoints: &[Endpoint]) -> anyhow::Result<Vec<(&'stati
         .iter()
         // What listens everywhere is reached from here as `localhost`.
         .map(|url| url.replace("://0.0.0.0:", "://localhost:").replace("://[::]:", "://localhost:"))
-        .map(|url| ConnectionString::new(&url, config.keys.primary()))
+        .map(|url| ConnectionString::new(&url, &config.keys.primary()))
         .collect::<Result<Vec<_>, _>>()?;
     let has_keys = !config.auth.disable_local_auth;
     // A key of production is shown when it is made, and never again.

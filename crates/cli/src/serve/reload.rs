@@ -65,11 +65,14 @@ impl Reload {
         self.changed = false;
         self.seen = look(&self.file);
         match self.read(server) {
-            Ok(Reloaded { hubs, restart }) => {
+            Ok(Reloaded { hubs, keys, restart }) => {
                 if hubs.is_empty() {
                     tracing::info!("{why}: the configuration was read again, the hubs are the same");
                 } else {
                     tracing::info!("{why}: the configuration was read again, hubs: {hubs}");
+                }
+                if keys {
+                    tracing::info!("the access keys are those of the configuration now");
                 }
                 if !restart.is_empty() {
                     tracing::warn!(

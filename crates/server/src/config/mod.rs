@@ -52,7 +52,7 @@ pub struct Config {
     pub shards: usize,
     /// Filter of the log in the syntax of `tracing_subscriber::EnvFilter`.
     pub log: String,
-    /// The keys that sign tokens, the primary one first.
+    /// The keys that sign tokens, the primary one first: those in effect, also after they were replaced.
     pub keys: AccessKeys,
     /// Where the keys come from.
     pub key_source: KeySource,

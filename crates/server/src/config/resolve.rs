@@ -103,7 +103,7 @@ impl Config {
             data: Some(self.data.clone()),
             shards: Some(self.shards),
             log: Some(self.log.clone()),
-            auth: self.auth.effective(self.keys.texts().map(|_| "***".to_owned()).collect()),
+            auth: self.auth.effective(self.keys.texts().iter().map(|_| "***".to_owned()).collect()),
             rest: super::RestSettings {
                 legacy_path_decoding: Some(self.rest.legacy_path_decoding),
                 strict_api_versions: Some(self.rest.strict_api_versions),

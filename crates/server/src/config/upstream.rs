@@ -104,7 +104,7 @@ pub(super) fn environment(
     Ok(Environment {
         development,
         origins,
-        signing_keys: SigningKeys(keys.iter().flat_map(|keys| keys.texts()).map(str::to_owned).collect()),
+        signing_keys: SigningKeys(keys.map(AccessKeys::texts).unwrap_or_default()),
         identity: settings.identity.as_ref().map(identity).transpose()?,
         allowed_networks: Networks::parse(networks).map_err(|error| ConfigError::new(error.to_string()))?,
         extra_roots: settings.upstream.extra_roots.as_deref().map(roots).transpose()?,

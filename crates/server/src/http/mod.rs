@@ -41,6 +41,7 @@ use crate::Endpoint;
 use crate::config::Config;
 use crate::hubs::Hubs;
 use crate::issuer::Issuers;
+use crate::keys::Rotation;
 use crate::node::Node;
 use crate::portal::Portal;
 use crate::rest::RateLimit;
@@ -69,6 +70,7 @@ pub(crate) struct Shared {
     pub(crate) issuers: Option<Arc<Issuers>>,
     /// The addresses in use.
     pub(crate) listeners: Arc<[Endpoint]>,
+    pub(crate) rotation: Arc<Rotation>,
     /// `None`: it is turned off.
     pub(crate) portal: Option<Arc<Portal>>,
 }

@@ -41,7 +41,7 @@ impl AccessKeys {
     /// Which of the keys in effect the proof is of. The comparison takes the same time wherever it differs.
     pub(crate) fn named_by(&self, proof: &KeyProof) -> Option<KeyName> {
         let is_of = |key: &super::AccessKey| hmac::verify(&key.hmac, LABEL, proof.0.as_ref()).is_ok();
-        self.0.iter().position(is_of).map(KeyName::at)
+        self.current().iter().position(is_of).map(KeyName::at)
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod doctor;
 mod hubs;
+mod keys;
 mod session;
 pub(crate) mod time;
 
@@ -49,6 +50,8 @@ enum Operation<'a> {
     ShowSession,
     SignIn,
     SignOut,
+    ShowKeys,
+    RegenerateKey,
 }
 
 impl<'a> Operation<'a> {
@@ -73,6 +76,10 @@ impl<'a> Operation<'a> {
                 (Method::POST, Self::SignIn),
                 (Method::DELETE, Self::SignOut),
             ],
+            ("keys", None, ..) => &[(Method::GET, Self::ShowKeys)],
+            ("keys", Some(action), None, ..) if &*literal(action) == ":regenerate" => {
+                &[(Method::POST, Self::RegenerateKey)]
+            }
             ("hubs", None, ..) => &[(Method::GET, Self::ListHubs)],
             ("hubs", Some(hub), None, ..) => &[
                 (Method::GET, Self::GetHub(hub)),
@@ -106,7 +113,8 @@ async fn answer(
     };
     portal::check_host(connection, request).map_err(refused)?;
     if !operation.is_public() {
-        let needs = if request.method.is_safe() { Access::Read } else { Access::All };
+        let reads = request.method.is_safe() && operation != Operation::ShowKeys;
+        let needs = if reads { Access::Read } else { Access::All };
         authenticate_request(connection, request, needs).await.map_err(refused)?;
     }
     if context.rate_limit.as_deref().is_some_and(|limit| !limit.take()) {
@@ -129,6 +137,8 @@ async fn answer(
             doctor::exchanges(context, request, &hub_name(hub)?, top)
         }
         Operation::Replay(hub, id) => doctor::replay(context, &hub_name(hub)?, id).await,
+        Operation::ShowKeys => Ok(keys::show(connection, request)),
+        Operation::RegenerateKey => keys::regenerate(connection, request, body).await,
         Operation::ShowSession => session::show(connection, request),
         Operation::SignIn => session::sign_in(connection, request, body).await.map(|(response, _)| response),
         Operation::SignOut => session::sign_out(connection, request).map(|(response, _)| response),
@@ -177,6 +187,10 @@ mod tests {
             (Method::POST, "hubs/chat/exchanges/7/:replay/x", "404"),
             (Method::GET, "session", "ShowSession"),
             (Method::POST, "Session", "SignIn"),
+            (Method::GET, "keys", "ShowKeys"),
+            (Method::POST, "keys/:Regenerate", "RegenerateKey"),
+            (Method::GET, "keys/:regenerate", "405 [POST]"),
+            (Method::GET, "keys/primary", "404"),
             (Method::PUT, "session", "405 [GET, POST, DELETE]"),
             (Method::GET, "session/x", "404"),
             (Method::GET, "", "404"),
@@ -200,6 +214,6 @@ mod tests {
                 count += usize::from(is_described);
             }
         }
-        assert_eq!(count, 10);
+        assert_eq!(count, 12);
     }
 }
