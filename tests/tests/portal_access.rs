@@ -344,6 +344,7 @@ fn tokens_of_issuers_sign_in_as_their_roles_allow() {
     let cookie_of_reader = cookie(&answer);
     let page = [cookie_of_reader.as_str(), PAGE, SAME_ORIGIN];
     assert_eq!(statuses(&server, &page), [200, 403]);
+    assert_eq!(request(&server, "GET", "/api/ext/keys", &page, b"").status, 403, "keys allow everything");
     let refused = request(&server, "POST", SEND, &[&page[..], &["Content-Type: text/plain"]].concat(), b"hi");
     assert_eq!(refused.status, 403);
     assert!(body(&refused)["message"].as_str().is_some_and(|text| text.contains("only read")), "{refused:?}");

@@ -8,6 +8,7 @@ pub mod keys;
 pub mod open_files;
 pub mod tls;
 
+mod audit;
 mod caller;
 mod conn_io;
 mod control;
@@ -37,6 +38,7 @@ use hublet_upstream::{Courier, Outbox, Upstream};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
+use crate::audit::Audit;
 use crate::config::{Config, ConfigError, Durability, KeySource, RulesByHub};
 use crate::control::Control;
 use crate::http::{HttpContext, Shared};
@@ -69,6 +71,7 @@ pub struct Server {
     threads: Vec<JoinHandle<()>>,
     control: Control,
     rotation: Arc<Rotation>,
+    audit: Arc<Audit>,
 }
 
 /// An address the service listens on.
@@ -130,6 +133,7 @@ impl Server {
         }
         let rate_limit = config.limits.rest_requests_per_second.map(|rate| Arc::new(RateLimit::new(rate)));
         let issuers = Issuers::new(&config.auth.issuers);
+        let audit = Arc::new(Audit::start(config.data.clone())?);
         let rotation = Arc::new(Rotation::new(config, Arc::clone(&upstream)));
         let listening: Arc<[Endpoint]> = endpoints.as_slice().into();
         let portal = config.portal.then(|| Arc::new(Portal::new(config)));
@@ -144,6 +148,7 @@ impl Server {
                 listeners: Arc::clone(&listening),
                 portal: portal.clone(),
                 rotation: Arc::clone(&rotation),
+                audit: Arc::clone(&audit),
             };
             let context = HttpContext::new(shared, Courier::new(Arc::clone(&upstream)), index);
             let context = Arc::new(context);
@@ -175,7 +180,7 @@ impl Server {
                 files.folder().display()
             );
         }
-        Ok(Self { config: Arc::clone(config), node, hubs, endpoints, threads, control, rotation })
+        Ok(Self { config: Arc::clone(config), node, hubs, endpoints, threads, control, rotation, audit })
     }
 
     /// Puts the hubs, secrets and access keys of a configuration into effect, all or nothing, and says what they changed
@@ -215,6 +220,9 @@ impl Server {
         }
         // After the shards, whose last events it may have to take further.
         let _ = end(self.control.stop());
+        if !self.audit.stop().is_none_or(end) {
+            tracing::error!("The audit log was not written in time: its last actions are lost.");
+        }
     }
 }
 

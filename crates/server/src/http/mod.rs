@@ -38,6 +38,7 @@ pub(crate) use router::decode;
 
 use self::upgrade::Newcomer;
 use crate::Endpoint;
+use crate::audit::Audit;
 use crate::config::Config;
 use crate::hubs::Hubs;
 use crate::issuer::Issuers;
@@ -71,6 +72,7 @@ pub(crate) struct Shared {
     /// The addresses in use.
     pub(crate) listeners: Arc<[Endpoint]>,
     pub(crate) rotation: Arc<Rotation>,
+    pub(crate) audit: Arc<Audit>,
     /// `None`: it is turned off.
     pub(crate) portal: Option<Arc<Portal>>,
 }

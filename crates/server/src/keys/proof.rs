@@ -15,6 +15,14 @@ pub(crate) enum KeyName {
 }
 
 impl KeyName {
+    /// For people.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Primary => "primary",
+            Self::Secondary => "secondary",
+        }
+    }
+
     pub(super) fn at(index: usize) -> Self {
         if index == 0 { Self::Primary } else { Self::Secondary }
     }

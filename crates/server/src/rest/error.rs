@@ -138,6 +138,27 @@ impl RestError {
         Self::BadRequest(message.into())
     }
 
+    /// What is wrong, for the audit log: without what the request brought along, which may have secrets in it.
+    pub(super) fn sentence(&self) -> String {
+        match self {
+            Self::Denied(denied) | Self::SignIn(denied) => denied.to_string(),
+            Self::Validation { target, .. } => format!("The value of {target} is not valid."),
+            Self::Missing { what, .. } => format!("There is no such {}.", what.to_ascii_lowercase()),
+            Self::Conflict(message) => message.clone(),
+            Self::Unavailable(message) => (*message).to_owned(),
+            Self::TooManyAttempts(_) | Self::Throttled => "There were too many requests.".to_owned(),
+            Self::PortalOff => portal::OFF.to_owned(),
+            Self::Overloaded => Overloaded.to_string(),
+            Self::NotPermitted { .. } => "The connection does not have the permission.".to_owned(),
+            Self::TooManyPermissions => "The connection has too many permissions.".to_owned(),
+            Self::NoRoute
+            | Self::Method(_)
+            | Self::Version { .. }
+            | Self::BadRequest(_)
+            | Self::ContentType => "The request is not valid.".to_owned(),
+        }
+    }
+
     pub(super) fn into_response(self) -> Response {
         match self {
             Self::NoRoute => empty(StatusCode::NOT_FOUND),

@@ -1,6 +1,8 @@
 //! The admin API under `/api/ext/…`: what the original's data plane has not. Authentication and errors are those of the
 //! REST API.
 
+mod about;
+mod audit;
 mod doctor;
 mod hubs;
 mod keys;
@@ -52,14 +54,11 @@ enum Operation<'a> {
     SignOut,
     ShowKeys,
     RegenerateKey,
+    ListAudit,
+    About,
 }
 
 impl<'a> Operation<'a> {
-    /// Whether it needs no credential: it is what gives one, and takes it back.
-    fn is_public(self) -> bool {
-        matches!(self, Self::ShowSession | Self::SignIn | Self::SignOut)
-    }
-
     /// # Errors
     /// 404 for a path that is none, 405 for one with other methods.
     fn find(method: &Method, path: &'a str) -> Result<Self, RestError> {
@@ -76,6 +75,8 @@ impl<'a> Operation<'a> {
                 (Method::POST, Self::SignIn),
                 (Method::DELETE, Self::SignOut),
             ],
+            ("about", None, ..) => &[(Method::GET, Self::About)],
+            ("audit", None, ..) => &[(Method::GET, Self::ListAudit)],
             ("keys", None, ..) => &[(Method::GET, Self::ShowKeys)],
             ("keys", Some(action), None, ..) if &*literal(action) == ":regenerate" => {
                 &[(Method::POST, Self::RegenerateKey)]
@@ -112,14 +113,47 @@ async fn answer(
         RestError::Denied(denied)
     };
     portal::check_host(connection, request).map_err(refused)?;
-    if !operation.is_public() {
-        let reads = request.method.is_safe() && operation != Operation::ShowKeys;
-        let needs = if reads { Access::Read } else { Access::All };
-        authenticate_request(connection, request, needs).await.map_err(refused)?;
+    let within_rate = || {
+        let is_over = context.rate_limit.as_deref().is_some_and(|limit| !limit.take());
+        if is_over { Err(RestError::Throttled) } else { Ok(()) }
+    };
+    match operation {
+        Operation::ShowSession => {
+            within_rate()?;
+            return session::show(connection, request);
+        }
+        Operation::SignIn => {
+            within_rate()?;
+            let outcome = session::sign_in(connection, request, body).await;
+            return audit::record_sign_in(connection, outcome);
+        }
+        Operation::SignOut => {
+            within_rate()?;
+            let (response, caller) = session::sign_out(connection, request)?;
+            audit::record_sign_out(connection, caller.as_ref());
+            return Ok(response);
+        }
+        _ => {}
     }
-    if context.rate_limit.as_deref().is_some_and(|limit| !limit.take()) {
-        return Err(RestError::Throttled);
-    }
+    let reads = request.method.is_safe() && operation != Operation::ShowKeys;
+    let needs = if reads { Access::Read } else { Access::All };
+    let caller = authenticate_request(connection, request, needs).await.map_err(refused)?;
+    within_rate()?;
+    let mut key = None;
+    let outcome = carry_out(connection, request, body, operation, &mut key).await;
+    audit::record(connection, &caller, operation, key, &outcome);
+    outcome
+}
+
+/// Does what a caller asks for, who may. Notes which `key` it is about, if it is about one.
+async fn carry_out(
+    connection: &Connection,
+    request: &Parts,
+    body: &mut Incoming,
+    operation: Operation<'_>,
+    key: &mut Option<&'static str>,
+) -> Result<Response, RestError> {
+    let context = &connection.context;
     let parameters = Parameters::parse(request.uri.query().unwrap_or_default());
     match operation {
         Operation::ListHubs => Ok(hubs::list(&context.hubs)),
@@ -138,10 +172,17 @@ async fn answer(
         }
         Operation::Replay(hub, id) => doctor::replay(context, &hub_name(hub)?, id).await,
         Operation::ShowKeys => Ok(keys::show(connection, request)),
-        Operation::RegenerateKey => keys::regenerate(connection, request, body).await,
-        Operation::ShowSession => session::show(connection, request),
-        Operation::SignIn => session::sign_in(connection, request, body).await.map(|(response, _)| response),
-        Operation::SignOut => session::sign_out(connection, request).map(|(response, _)| response),
+        Operation::RegenerateKey => {
+            let name = keys::wish(request, body).await?;
+            *key = Some(name.as_str());
+            keys::regenerate(connection, request, name).await
+        }
+        Operation::ListAudit => {
+            let top = parameters.number("top", 1, audit::TOP_MAX)?;
+            Ok(audit::list(connection, top))
+        }
+        Operation::About => Ok(about::show(connection)),
+        Operation::ShowSession | Operation::SignIn | Operation::SignOut => Err(RestError::NoRoute),
     }
 }
 
@@ -187,6 +228,9 @@ mod tests {
             (Method::POST, "hubs/chat/exchanges/7/:replay/x", "404"),
             (Method::GET, "session", "ShowSession"),
             (Method::POST, "Session", "SignIn"),
+            (Method::GET, "audit", "ListAudit"),
+            (Method::GET, "About/", "404"),
+            (Method::GET, "about", "About"),
             (Method::GET, "keys", "ShowKeys"),
             (Method::POST, "keys/:Regenerate", "RegenerateKey"),
             (Method::GET, "keys/:regenerate", "405 [POST]"),
@@ -214,6 +258,6 @@ mod tests {
                 count += usize::from(is_described);
             }
         }
-        assert_eq!(count, 12);
+        assert_eq!(count, 14);
     }
 }

@@ -24,11 +24,13 @@ use hublet_hub::{ConnOp, Outcome};
 use hublet_wire::name;
 use hyper::body::Incoming;
 
+use crate::audit::Entry;
 use crate::config::Config;
 use crate::http::{Connection, Response, authenticate_request, empty, endpoint};
 use crate::issuer::Access;
 use crate::node::Node;
 pub(crate) use ext::handle as handle_ext;
+pub(crate) use ext::time::rfc3339;
 pub(crate) use rate::RateLimit;
 
 use error::{Missing, RestError};
@@ -86,7 +88,7 @@ async fn answer(
     let config = &context.config;
     let Route { operation, segments } = Route::find(&request.method, path, config.rest.legacy_path_decoding)?;
     let needs = if request.method.is_safe() { Access::Read } else { Access::All };
-    authenticate_request(connection, request, needs).await.map_err(|denied| {
+    let caller = authenticate_request(connection, request, needs).await.map_err(|denied| {
         tracing::info!(hub, reason = %denied, "a REST request was refused");
         RestError::Denied(denied)
     })?;
@@ -97,6 +99,7 @@ async fn answer(
     if context.rate_limit.as_deref().is_some_and(|limit| !limit.take()) {
         return Err(RestError::Throttled);
     }
+    let action = operation.action().filter(|_| caller.by_portal);
     let call = Call {
         node: &context.node,
         config,
@@ -106,24 +109,34 @@ async fn answer(
         segments,
         parameters,
     };
-    match operation {
-        Operation::Send(resource) => send::send(&call, resource, body).await,
-        Operation::Exists(resource) => connections::exists(&call, resource).await,
-        Operation::Close(resource) => connections::close(&call, resource).await,
-        Operation::Join(resource) => groups::join(&call, resource).await,
-        Operation::Leave(resource) => groups::leave(&call, resource).await,
-        Operation::LeaveAll(resource) => groups::leave_all(&call, resource).await,
-        Operation::JoinMany => groups::join_many(&call, body).await,
-        Operation::LeaveMany => groups::leave_many(&call, body).await,
-        Operation::ListMembers => groups::list(&call).await,
-        Operation::Grant => permissions::grant(&call).await,
-        Operation::Revoke => permissions::revoke(&call).await,
-        Operation::Check => permissions::check(&call).await,
-        Operation::GenerateToken => tokens::generate(&call),
+    let outcome = call.carry_out(operation, body).await;
+    if let Some(action) = action {
+        let refusal = outcome.as_ref().err().map(RestError::sentence);
+        let target = format!("{}/{path}", call.hub);
+        context.audit.record(Entry::new(&caller, action, &target, refusal.as_deref()));
     }
+    outcome
 }
 
 impl Call<'_> {
+    async fn carry_out(&self, operation: Operation, body: &mut Incoming) -> Result<Response, RestError> {
+        match operation {
+            Operation::Send(resource) => send::send(self, resource, body).await,
+            Operation::Exists(resource) => connections::exists(self, resource).await,
+            Operation::Close(resource) => connections::close(self, resource).await,
+            Operation::Join(resource) => groups::join(self, resource).await,
+            Operation::Leave(resource) => groups::leave(self, resource).await,
+            Operation::LeaveAll(resource) => groups::leave_all(self, resource).await,
+            Operation::JoinMany => groups::join_many(self, body).await,
+            Operation::LeaveMany => groups::leave_many(self, body).await,
+            Operation::ListMembers => groups::list(self).await,
+            Operation::Grant => permissions::grant(self).await,
+            Operation::Revoke => permissions::revoke(self).await,
+            Operation::Check => permissions::check(self).await,
+            Operation::GenerateToken => tokens::generate(self),
+        }
+    }
+
     /// Acts on the connections of a resource; on none for a connection id that this service never gave out.
     async fn apply(&self, resource: Resource, op: ConnOp) -> Result<Outcome, RestError> {
         match self.segments.target(resource)? {

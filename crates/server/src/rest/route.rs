@@ -44,6 +44,20 @@ pub(super) enum Operation {
 }
 
 impl Operation {
+    /// What it is called in the audit log; `None`: it only reads.
+    pub(super) fn action(self) -> Option<&'static str> {
+        match self {
+            Self::Send(_) => Some("message.send"),
+            Self::Close(_) => Some("connection.close"),
+            Self::Join(_) | Self::JoinMany => Some("group.add"),
+            Self::Leave(_) | Self::LeaveAll(_) | Self::LeaveMany => Some("group.remove"),
+            Self::Grant => Some("permission.grant"),
+            Self::Revoke => Some("permission.revoke"),
+            Self::GenerateToken => Some("token.generate"),
+            Self::Exists(_) | Self::ListMembers | Self::Check => None,
+        }
+    }
+
     /// The first api-version that has it; empty for the oldest one (rest-api.md §9).
     pub(super) fn since(self) -> &'static str {
         match self {

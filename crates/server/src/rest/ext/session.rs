@@ -54,12 +54,18 @@ pub(super) fn show(connection: &Connection, request: &Parts) -> Result<Response,
     Ok(answer(connection, request, signed_in))
 }
 
-/// Signs in. Returns the answer, and who is signed in now.
+/// The answer to a good sign-in, and who it is.
+pub(super) struct SignedIn {
+    pub(super) response: Response,
+    pub(super) caller: Caller,
+}
+
+/// Signs in.
 pub(super) async fn sign_in(
     connection: &Connection,
     request: &Parts,
     body: &mut Incoming,
-) -> Result<(Response, Who), RestError> {
+) -> Result<SignedIn, RestError> {
     let portal = portal(connection)?;
     Portal::check_page(connection, request).map_err(RestError::Denied)?;
     portal
@@ -71,10 +77,10 @@ pub(super) async fn sign_in(
     let id =
         opened.ok_or(RestError::Unavailable("The system gives no random numbers. Try again in a moment."))?;
     let ends = Instant::now() + lifetime.unwrap_or(Portal::LIFETIME).min(Portal::LIFETIME);
-    let caller = Caller { who: who.clone(), access, by_portal: true, from: connection.peer };
-    let mut response = answer(connection, request, Some((caller, ends)));
+    let caller = Caller { who, access, by_portal: true, from: connection.peer };
+    let mut response = answer(connection, request, Some((caller.clone(), ends)));
     set_cookie(&mut response, &id, "", is_secure(connection, request));
-    Ok((response, who))
+    Ok(SignedIn { response, caller })
 }
 
 /// Signs out. Returns who did.

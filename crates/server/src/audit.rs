@@ -1,0 +1,291 @@
+//! Who changed what: each admin action as a line of JSON in the data folder, and the last ones in memory.
+//!
+//! Lines are written by a thread of their own, so that no connection waits for the disk.
+
+use std::collections::VecDeque;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
+use std::net::IpAddr;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::SystemTime;
+
+use serde::Serialize;
+
+use crate::caller::Caller;
+use crate::rest::rfc3339;
+
+/// File in the data folder.
+const FILE: &str = "audit.jsonl";
+/// Size at which the file becomes `audit.jsonl.1`, in place of the one before.
+const FILE_BYTES_MAX: u64 = 16 << 20;
+/// Actions that are kept in memory.
+pub(crate) const ENTRIES_MAX: usize = 1_000;
+/// Lines that may wait for the disk.
+const WAITING_MAX: usize = 4_096;
+/// Longest text that a request brings along, in characters.
+const TEXT_CHARS_MAX: usize = 512;
+
+/// One action.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Entry {
+    time: String,
+    /// `primary key`, `secondary key`, `development`, the subject of a token, or `nobody`.
+    who: String,
+    from: IpAddr,
+    /// `portal` or `api`: with the cookie or with a token.
+    via: &'static str,
+    action: &'static str,
+    target: String,
+    /// `ok`, or `refused:` and a sentence.
+    result: String,
+}
+
+impl Entry {
+    /// An action of this moment; `refusal` says why it was refused, if it was.
+    pub(crate) fn new(caller: &Caller, action: &'static str, target: &str, refusal: Option<&str>) -> Self {
+        let via = if caller.by_portal { "portal" } else { "api" };
+        Self::of(caller.who.to_string(), caller.from, via, action, target, refusal)
+    }
+
+    /// An action of somebody who could not say who they are.
+    pub(crate) fn of_nobody(from: IpAddr, action: &'static str, refusal: &str) -> Self {
+        Self::of("nobody".to_owned(), from, "portal", action, "", Some(refusal))
+    }
+
+    fn of(
+        who: String,
+        from: IpAddr,
+        via: &'static str,
+        action: &'static str,
+        target: &str,
+        refusal: Option<&str>,
+    ) -> Self {
+        let short = |text: &str| text.chars().take(TEXT_CHARS_MAX).collect::<String>();
+        let result =
+            refusal.map_or_else(|| "ok".to_owned(), |sentence| format!("refused: {}", short(sentence)));
+        Self { time: rfc3339(SystemTime::now()), who, from, via, action, target: short(target), result }
+    }
+}
+
+/// The audit log of a service.
+#[derive(Debug)]
+pub(crate) struct Audit {
+    /// The oldest first.
+    last: Mutex<VecDeque<Entry>>,
+    writer: Mutex<Option<Writer>>,
+}
+
+#[derive(Debug)]
+struct Writer {
+    lines: SyncSender<Vec<u8>>,
+    /// The last line found no room.
+    is_full: bool,
+    thread: JoinHandle<()>,
+}
+
+impl Audit {
+    /// Starts the thread that writes to this data folder. The file is made with the first action.
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub(crate) fn start(data: PathBuf) -> io::Result<Self> {
+        let (lines, waiting) = sync_channel(WAITING_MAX);
+        let write = move || write_all(&mut Log::new(data, FILE_BYTES_MAX), &waiting);
+        let thread = std::thread::Builder::new().name("audit".to_owned()).spawn(write)?;
+        Ok(Self {
+            last: Mutex::default(),
+            writer: Mutex::new(Some(Writer { lines, is_full: false, thread })),
+        })
+    }
+
+    /// Notes an action. It never waits.
+    pub(crate) fn record(&self, entry: Entry) {
+        // Texts, and an address, always serialise.
+        let mut line = serde_json::to_vec(&entry).unwrap_or_default();
+        line.push(b'\n');
+        // In the order of the file.
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.len() >= ENTRIES_MAX {
+            last.pop_front();
+        }
+        last.push_back(entry);
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(writer) = writer.as_mut() {
+            let is_full = matches!(writer.lines.try_send(line), Err(TrySendError::Full(_)));
+            if is_full && !writer.is_full {
+                tracing::error!("The disk is too slow for the audit log, so actions are missing in {FILE}.");
+            }
+            writer.is_full = is_full;
+        }
+    }
+
+    /// The last actions, the newest first.
+    pub(crate) fn last(&self, top: usize) -> Vec<Entry> {
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        last.iter().rev().take(top).cloned().collect()
+    }
+
+    /// Ends the thread once it has written what there is; what is returned ends with it.
+    pub(crate) fn stop(&self) -> Option<JoinHandle<()>> {
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        writer.map(|writer| writer.thread)
+    }
+}
+
+/// Writes lines until nobody sends any more. Of failures one after the other the log has the first.
+fn write_all(log: &mut Log, lines: &Receiver<Vec<u8>>) {
+    let mut fails = false;
+    while let Ok(line) = lines.recv() {
+        match log.write(&line) {
+            Ok(()) => fails = false,
+            Err(error) => {
+                if !std::mem::replace(&mut fails, true) {
+                    tracing::error!(
+                        %error,
+                        "{} cannot be written, so actions are missing in it. Check the data folder.",
+                        log.data.join(FILE).display()
+                    );
+                }
+                log.file = None;
+            }
+        }
+    }
+}
+
+/// The file.
+struct Log {
+    data: PathBuf,
+    bytes_max: u64,
+    /// With its length.
+    file: Option<(File, u64)>,
+}
+
+impl Log {
+    fn new(data: PathBuf, bytes_max: u64) -> Self {
+        Self { data, bytes_max, file: None }
+    }
+
+    fn write(&mut self, line: &[u8]) -> io::Result<()> {
+        let length = line.len() as u64;
+        if let Some((_, bytes)) = &self.file
+            && bytes + length > self.bytes_max
+        {
+            self.file = None;
+        }
+        if self.file.is_none() {
+            self.file = Some(self.open(length)?);
+        }
+        if let Some((file, bytes)) = &mut self.file {
+            file.write_all(line)?;
+            *bytes += length;
+        }
+        Ok(())
+    }
+
+    /// Opens the file for this many bytes more, a new one if it has too many.
+    fn open(&self, more: u64) -> io::Result<(File, u64)> {
+        DirBuilder::new().recursive(true).mode(0o700).create(&self.data)?;
+        let path = self.data.join(FILE);
+        let open = || OpenOptions::new().append(true).create(true).mode(0o600).open(&path);
+        let file = open()?;
+        let bytes = file.metadata()?.len();
+        if bytes == 0 || bytes + more <= self.bytes_max {
+            return Ok((file, bytes));
+        }
+        fs::rename(&path, self.data.join(format!("{FILE}.1")))?;
+        Ok((open()?, 0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+    use crate::caller::Who;
+    use crate::issuer::Access;
+
+    fn entry(target: &str) -> Entry {
+        let caller = Caller {
+            who: Who::subject("ann"),
+            access: Access::All,
+            by_portal: true,
+            from: "::1".parse().unwrap(),
+        };
+        Entry::new(&caller, "hub.put", target, None)
+    }
+
+    fn folder(name: &str) -> PathBuf {
+        let folder = std::env::temp_dir().join(format!("hublet-audit-{}-{name}", std::process::id()));
+        let _ = fs::remove_dir_all(&folder);
+        folder
+    }
+
+    #[test]
+    fn actions_are_kept_and_written() {
+        let folder = folder("kept");
+        let audit = Audit::start(folder.clone()).unwrap();
+        assert!(!folder.exists(), "nothing has happened");
+        for n in 0..1_005 {
+            audit.record(entry(&n.to_string()));
+        }
+        audit.record(Entry::of_nobody("10.0.0.1".parse().unwrap(), "session.refused", &"x".repeat(9_999)));
+        let last = audit.last(2);
+        assert_eq!((last.len(), last[1].target.as_str()), (2, "1004"), "the newest first");
+        assert_eq!((last[0].who.as_str(), last[0].result.len()), ("nobody", 9 + TEXT_CHARS_MAX));
+        assert_eq!(audit.last(usize::MAX).len(), ENTRIES_MAX);
+        audit.stop().unwrap().join().unwrap();
+        audit.record(entry("late"));
+        assert!(audit.stop().is_none());
+
+        let file = folder.join(FILE);
+        let text = fs::read_to_string(&file).unwrap();
+        assert_eq!(text.lines().count(), 1_006);
+        let line: serde_json::Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
+        assert_eq!(
+            (&line["who"], &line["via"], &line["from"]),
+            (&"ann".into(), &"portal".into(), &"::1".into())
+        );
+        assert_eq!(
+            (&line["action"], &line["target"], &line["result"]),
+            (&"hub.put".into(), &"0".into(), &"ok".into())
+        );
+        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn a_long_file_gives_way_to_a_new_one() {
+        let folder = folder("long");
+        let read = |name: &str| fs::read_to_string(folder.join(name)).unwrap_or_default();
+        let mut log = Log::new(folder.clone(), 10);
+        for line in ["first\n", "2nd\n", "third\n", "a line that is too long\n", "last\n"] {
+            log.write(line.as_bytes()).unwrap();
+        }
+        assert_eq!(
+            (read(FILE).as_str(), read("audit.jsonl.1").as_str()),
+            ("last\n", "a line that is too long\n")
+        );
+        // The next process goes on with it.
+        Log::new(folder.clone(), 10).write(b"more\n").unwrap();
+        assert_eq!(read(FILE), "last\nmore\n");
+        Log::new(folder.clone(), 10).write(b"more\n").unwrap();
+        assert_eq!((read(FILE).as_str(), read("audit.jsonl.1").as_str()), ("more\n", "last\nmore\n"));
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_written_stops_nobody() {
+        let folder = folder("blocked");
+        fs::write(&folder, "a file").unwrap();
+        let mut log = Log::new(folder.clone(), 10);
+        assert!(log.write(b"x\n").is_err());
+        fs::remove_file(&folder).unwrap();
+        log.write(b"x\n").unwrap();
+        fs::remove_dir_all(&folder).unwrap();
+    }
+}
