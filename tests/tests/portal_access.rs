@@ -221,6 +221,7 @@ fn requests_with_the_cookie_come_from_the_page() {
         // Other sites.
         (&["Sec-Fetch-Site: cross-site", PAGE], [403, 403]),
         (&["Sec-Fetch-Site: same-site", PAGE], [403, 403]),
+        (&[SAME_ORIGIN, "Sec-Fetch-Site: cross-site", PAGE], [403, 403]),
         (&["Sec-Fetch-Site: same-site", &own, PAGE], [403, 403]),
         (&["Origin: http://evil.example", PAGE], [403, 403]),
         (&["Origin: null", PAGE], [403, 403]),

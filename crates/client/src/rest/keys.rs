@@ -68,3 +68,18 @@ impl Client {
 fn keys(body: &[u8]) -> Result<Keys, Error> {
     serde_json::from_slice(body).map_err(|_| Error::Message("the answer holds no access keys"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_read_and_not_shown() {
+        let answer = br#"{"source":"configured","primaryKey":"hush","secondaryKey":null,"reason":"more",
+            "primaryConnectionString":"Endpoint=http://h;AccessKey=hush;","secondaryConnectionString":null}"#;
+        let read = keys(answer).unwrap();
+        assert_eq!((read.primary_key.as_str(), &read.secondary_key), ("hush", &None));
+        assert_eq!(format!("{read:?}"), "Keys { source: \"configured\", .. }");
+        assert!(keys(b"{}").is_err());
+    }
+}

@@ -25,8 +25,8 @@ const LOCAL_NAMES: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 pub(super) fn check_page(connection: &Connection, request: &Parts) -> Result<(), Denied> {
     let headers = &request.headers;
     let is_marked = text(headers, &PAGE_HEADER) == Some("1");
-    let is_own = if let Some(site) = headers.get(FETCH_SITE) {
-        site == "same-origin" || site == "none"
+    let is_own = if headers.contains_key(FETCH_SITE) {
+        matches!(text(headers, &FETCH_SITE), Some("same-origin" | "none"))
     } else if headers.contains_key(ORIGIN) {
         text(headers, &ORIGIN).is_some_and(|origin| is_own_origin(connection, request, origin))
     } else {
