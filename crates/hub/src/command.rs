@@ -28,6 +28,15 @@ pub type Reply = Box<dyn FnOnce(Outcome) + Send>;
 pub enum Command {
     /// Deliver a message to the members of its target on this shard.
     Deliver(Arc<Publish>),
+    /// Deliver a message that another shard sent, see [`crate::Effect::Forward`].
+    Forwarded {
+        /// The shard that sent it.
+        from: usize,
+        /// Its number there.
+        number: u64,
+        /// The message.
+        publish: Arc<Publish>,
+    },
     /// Act on the connections that match a selector on this shard.
     Connections {
         /// Lower-cased hub name.

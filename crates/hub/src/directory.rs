@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use hashbrown::{DefaultHashBuilder, Equivalent, HashMap};
 
 use crate::group_state::GroupStates;
+use crate::saved::Confirmed;
 use crate::target::Target;
 
 /// Most shards a node can have: a set of them is one word.
@@ -26,6 +27,16 @@ impl ShardSet {
     /// Whether `shard` is in the set.
     pub(crate) fn contains(self, shard: usize) -> bool {
         self.0 & Self::only(shard).0 != 0
+    }
+
+    /// The set as bits, the first shard's the lowest.
+    pub(crate) fn bits(self) -> u64 {
+        self.0
+    }
+
+    /// The set of [`Self::bits`].
+    pub(crate) fn from_bits(bits: u64) -> Self {
+        Self(bits)
     }
 
     /// The set without `shard`.
@@ -118,6 +129,8 @@ pub struct Directory {
     stripes: Box<[Stripe]>,
     /// Group states of clients on all shards.
     pub(crate) states: GroupStates,
+    /// Which messages between shards need not be kept any more.
+    pub(crate) confirmed: Confirmed,
 }
 
 impl Directory {
@@ -129,6 +142,7 @@ impl Directory {
             hasher: DefaultHashBuilder::default(),
             stripes: (0..stripes).map(|_| Stripe::default()).collect(),
             states: GroupStates::default(),
+            confirmed: Confirmed::new(shards),
         }
     }
 

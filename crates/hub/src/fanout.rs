@@ -37,7 +37,8 @@ impl Shard {
         let shards = self.directory.shards_of(&publish.hub, &publish.target);
         let others = shards.without(self.index);
         if !others.is_empty() {
-            self.effects.push(Effect::Forward { shards: others, publish: Arc::clone(&publish) });
+            let number = self.log.as_mut().map_or(0, |log| log.sent(others, &publish));
+            self.effects.push(Effect::Forward { shards: others, number, publish: Arc::clone(&publish) });
         }
         if shards.contains(self.index) {
             self.deliver(publish);
@@ -89,6 +90,7 @@ impl Shard {
             queue_bytes_max: self.limits.queue_bytes_max,
             shard_queue_bytes_max: self.limits.shard_queue_bytes_max,
             queued_bytes: self.queued_bytes,
+            recorded: self.log.as_ref().map(|_| Vec::new()),
             slow: Vec::new(),
             overflowed: Vec::new(),
         };
@@ -114,7 +116,12 @@ impl Shard {
         };
         audience.for_each(hubs, give);
         self.queued_bytes = walk.queued_bytes;
-        let Walk { slow, overflowed, .. } = walk;
+        let Walk { batch, recorded, slow, overflowed, .. } = walk;
+        if let (Some(log), Some(batch), Some(receivers)) = (&mut self.log, batch, recorded)
+            && !receivers.is_empty()
+        {
+            log.delivered(&batch, &receivers);
+        }
         for slot in slow {
             self.cut_slow_consumer(slot);
         }
@@ -136,6 +143,8 @@ struct Walk<'a> {
     queue_bytes_max: usize,
     shard_queue_bytes_max: usize,
     queued_bytes: usize,
+    /// Sessions that have the batch, if that is recorded.
+    recorded: Option<Vec<Slot>>,
     slow: Vec<Slot>,
     overflowed: Vec<Slot>,
 }
@@ -178,6 +187,11 @@ impl Walk<'_> {
         let Some(reliable) = conn.extra.as_mut().and_then(|extra| extra.reliable.as_mut()) else { return };
         let batch = self.batch.get_or_insert_with(|| self.publishes.into());
         let numbered = reliable.unacked.push(Arc::clone(batch));
+        if let Some(recorded) = &mut self.recorded
+            && conn.announced
+        {
+            recorded.push(slot);
+        }
         if reliable.is_full() {
             self.overflowed.push(slot);
         }

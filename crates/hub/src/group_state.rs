@@ -13,6 +13,7 @@ use hublet_wire::id::ConnId;
 
 use crate::conn::Slot;
 use crate::publish::Publish;
+use crate::saved::{Reader, Writer, read_id, write_id};
 use crate::shard::Shard;
 use crate::target::Target;
 
@@ -62,6 +63,42 @@ impl StateNews {
 
     pub(crate) fn shared(&self, format: Format) -> SharedMessage {
         format.shared_group_state(self.kind, &self.group, &self.items())
+    }
+
+    /// The news as bytes, for a receiver that gets them after a restart.
+    pub(crate) fn write(&self, out: &mut Writer) {
+        out.flag(self.kind == GroupStateKind::Update);
+        out.text(&self.group);
+        out.len(self.items.len());
+        for (conn, item) in &self.items {
+            write_id(out, *conn);
+            out.option(item.user.as_deref(), Writer::text);
+            out.option(item.state.as_deref(), |out, state| {
+                out.len(state.iter().count());
+                for (key, value) in state.iter() {
+                    out.text(key);
+                    out.text(value);
+                }
+            });
+            out.number(item.updated_at_ms);
+        }
+    }
+
+    pub(crate) fn read(from: &mut Reader<'_>) -> Option<Self> {
+        let kind = if from.flag()? { GroupStateKind::Update } else { GroupStateKind::Snapshot };
+        let group = from.name()?;
+        let items = from.list(|from| {
+            let (conn, user) = (read_id(from)?, from.option(Reader::name)?);
+            let state = from.option(|from| {
+                let mut state = GroupState::default();
+                for (key, value) in from.list(|from| Some((from.text()?, from.text()?)))? {
+                    state.insert(key.to_owned(), value.to_owned()).ok()?;
+                }
+                Some(Arc::new(state))
+            })?;
+            Some((conn, Item { user, state, updated_at_ms: from.number()? }))
+        })?;
+        Some(Self { kind, group, items })
     }
 
     fn items(&self) -> Vec<GroupStateItem<'_>> {

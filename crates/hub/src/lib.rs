@@ -45,7 +45,7 @@ pub use limits::Limits;
 pub use permission::{Pattern as GroupPattern, Permission, Permissions};
 pub use publish::Publish;
 pub use reliable::Attempt;
-pub use saved::{Saved, Unreadable};
+pub use saved::{Saved, Undelivered, Unreadable};
 pub use shard::{AfterFlush, Effect, Shard};
 pub use target::Target;
 pub use upstream::{HubPolicies, HubPolicy};

@@ -16,6 +16,7 @@ impl Shard {
     pub fn apply(&mut self, command: Command, now: Millis) {
         match command {
             Command::Deliver(publish) => self.deliver(publish),
+            Command::Forwarded { from, number, publish } => self.forwarded(from, number, publish),
             Command::Connections { hub, target, filter, op, reply } => {
                 let outcome = self.act(&hub, &target, filter.as_deref(), &op, now);
                 if let Some(reply) = reply {
@@ -75,10 +76,14 @@ impl Shard {
             ConnOp::Leave(groups) => groups.iter().for_each(|group| self.leave(slot, group)),
             ConnOp::LeaveAll => self.leave_all(slot),
             ConnOp::Grant(permission, group) => {
-                return conn.is_none_or(|conn| conn.permissions.grant(*permission, group).is_ok());
+                let granted = conn.is_none_or(|conn| conn.permissions.grant(*permission, group).is_ok());
+                self.changed(slot);
+                return granted;
             }
             ConnOp::Revoke(permission, group) => {
-                return conn.is_none_or(|conn| conn.permissions.revoke(*permission, group).is_ok());
+                let revoked = conn.is_none_or(|conn| conn.permissions.revoke(*permission, group).is_ok());
+                self.changed(slot);
+                return revoked;
             }
             ConnOp::Check(permission, group) => {
                 return conn.is_some_and(|conn| conn.permissions.has(*permission, group));

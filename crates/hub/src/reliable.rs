@@ -71,6 +71,9 @@ impl Shard {
         let conn = self.conns.get_mut(slot as usize);
         if let Some(reliable) = conn.and_then(Conn::reliable_mut) {
             reliable.unacked.acknowledge(sequence_id);
+            if let Some(log) = self.log_of(slot) {
+                log.acknowledged(slot, sequence_id);
+            }
         }
     }
 
@@ -81,13 +84,16 @@ impl Shard {
         let Some(format) = conn.protocol.format() else { return };
         let Some(reliable) = conn.reliable_mut() else { return };
         let batch: Batch = [Arc::new(message)].into();
-        let numbered = reliable.unacked.push(batch);
+        let numbered = reliable.unacked.push(Arc::clone(&batch));
         let (full, attached) = (reliable.is_full(), reliable.has_socket());
         if attached {
             let before = conn.queue.queued_bytes();
             conn.queue.push_batch(numbered, 0, format);
             self.queued_bytes += conn.queue.queued_bytes() - before;
             self.mark_dirty(slot);
+        }
+        if let Some(log) = self.log_of(slot) {
+            log.delivered(&batch, &[slot]);
         }
         if full {
             self.overflowed(slot);

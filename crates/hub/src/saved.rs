@@ -1,32 +1,59 @@
 //! Sessions that outlive the process: a shard's reliable connections as bytes, and back.
 //!
 //! A record is a byte for its kind and what belongs to it. Messages come before the first session that has them, once
-//! however many have them. Chunks are whole records.
+//! however many have them. Chunks are whole records. What happens later may follow: see `log.rs`.
 
+mod between;
 mod bytes;
+mod log;
 mod message;
+mod replay;
 mod session;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use hublet_wire::client::Subprotocol;
 use hublet_wire::id::ConnId;
 
-use self::bytes::{Reader, Writer};
-use self::message::{Epoch, read_message, write_message};
+use self::between::Between;
+pub(crate) use self::between::Confirmed;
+pub use self::between::Undelivered;
+pub(crate) use self::bytes::{Reader, Writer};
+pub(crate) use self::log::Log;
+use self::message::{Epoch, write_message};
+pub(crate) use self::message::{read_id, write_id};
 use self::session::{Session, read_session, write_session};
 use crate::conn::{Accept, Conn, Phase, Protocol, Slot};
+use crate::index::Hubs;
 use crate::limits::SLOTS_MAX;
+use crate::publish::Publish;
 use crate::reliable::RECOVERY_TIMED_OUT;
 use crate::shard::Shard;
 use crate::unacked::Batch;
 
-/// A batch of messages.
+/// A batch of messages that sessions refer to.
 const BATCH: u8 = 1;
-/// A session.
+/// A session with its messages.
 const SESSION: u8 = 2;
+/// A session without its messages: it has those that it had.
+const CHANGED: u8 = 3;
+/// A batch of messages, and the sessions that have it.
+const DELIVERED: u8 = 4;
+/// A session's messages up to a number are acknowledged.
+const ACKNOWLEDGED: u8 = 5;
+/// A request of a session succeeded.
+const SUCCEEDED: u8 = 6;
+/// A session is over.
+const ENDED: u8 = 7;
+/// A message to other shards.
+const SENT: u8 = 8;
+/// The number of the last message to other shards.
+const LAST_SENT: u8 = 9;
+/// The number of the last message of another shard that came.
+const APPLIED: u8 = 10;
 /// When a chunk has so many bytes, the next one begins.
 const CHUNK_BYTES: usize = 256 << 10;
 
@@ -40,6 +67,7 @@ pub struct Saved {
     epoch: Epoch,
     batches: HashMap<u64, Batch>,
     sessions: BTreeMap<Slot, Session>,
+    between: Between,
 }
 
 impl Saved {
@@ -48,7 +76,7 @@ impl Saved {
         Self { epoch: Epoch(epoch_ms), ..Self::default() }
     }
 
-    /// Takes in a chunk of [`Shard::save`]; chunks come in their order.
+    /// Takes in a chunk of [`Shard::save`] or [`Shard::write_log`]; chunks come in their order.
     ///
     /// # Errors
     /// [`Unreadable`].
@@ -64,14 +92,14 @@ impl Saved {
         match from.byte()? {
             BATCH => {
                 let number = from.number()?;
-                let messages = from.list(|from| read_message(from, self.epoch).map(Into::into))?;
-                self.batches.insert(number, messages.into());
+                let batch = self.messages(from)?;
+                self.batches.insert(number, batch);
             }
             SESSION => {
                 let session = read_session(from, |number| self.batches.get(&number).cloned())?;
                 self.sessions.insert(session.id.slot, session);
             }
-            _ => return None,
+            kind => self.replay(kind, from)?,
         }
         Some(())
     }
@@ -105,30 +133,16 @@ impl Shard {
         mut write: impl FnMut(&[u8]) -> Result<(), E>,
     ) -> Result<usize, E> {
         self.settle();
-        let (mut batches, mut count) = (HashMap::new(), 0);
-        let (mut out, mut record) = (Writer::default(), Writer::default());
+        let (mut out, mut batches, mut count) = (Writer::default(), Batches::default(), 0);
         for (_, conn) in self.conns.iter().filter(|(_, conn)| conn.outlives_socket()) {
-            let (Some(hub), Some(name)) = (self.hubs.get(conn.hub), self.hubs.name(conn.hub)) else {
-                continue;
-            };
-            let groups = conn.groups.iter().filter_map(|membership| hub.groups.name(membership.group));
-            let groups: Vec<_> = groups.collect();
-            record.clear();
-            write_session(&mut record, conn, name, &groups, |batch| {
-                // The batch lives while this does, so that no other one has its address.
-                let next = batches.len() as u64;
-                *batches.entry(batch.as_ptr()).or_insert_with(|| {
-                    write_batch(&mut out, next, batch, Epoch(epoch_ms));
-                    next
-                })
-            });
-            out.byte(SESSION);
-            out.fixed(record.as_bytes());
-            count += 1;
+            count += usize::from(batches.write_session(&mut out, &self.hubs, conn, Epoch(epoch_ms)));
             if out.written() >= CHUNK_BYTES {
                 write(out.as_bytes())?;
                 out.clear();
             }
+        }
+        if let Some(log) = &self.log {
+            log.write_between(&mut out);
         }
         if out.written() > 0 {
             write(out.as_bytes())?;
@@ -200,14 +214,53 @@ impl Shard {
 
 impl Conn {
     /// Whether its client could come back to it.
-    fn outlives_socket(&self) -> bool {
+    pub(crate) fn outlives_socket(&self) -> bool {
         self.phase == Phase::Open && self.announced && self.reliable().is_some()
     }
 }
 
-fn write_batch(out: &mut Writer, number: u64, batch: &Batch, epoch: Epoch) {
-    out.byte(BATCH);
-    out.number(number);
+/// The batches that were written, and their numbers. What it was given has to live as long, so that no two batches have the
+/// same address.
+#[derive(Debug, Default)]
+struct Batches(HashMap<*const Arc<Publish>, u64>);
+
+impl Batches {
+    /// Writes a session behind the messages that it has; false when its hub is unknown.
+    fn write_session(&mut self, out: &mut Writer, hubs: &Hubs, conn: &Conn, epoch: Epoch) -> bool {
+        let Some((hub, groups)) = names(hubs, conn) else { return false };
+        let mut session = Writer::default();
+        let unacked = conn.reliable().map(|reliable| &reliable.unacked);
+        write_session(&mut session, conn, hub, &groups, unacked, |batch| {
+            let next = self.0.len() as u64;
+            *self.0.entry(batch.as_ptr()).or_insert_with(|| {
+                out.byte(BATCH);
+                out.number(next);
+                write_messages(out, batch, epoch);
+                next
+            })
+        });
+        out.byte(SESSION);
+        out.fixed(session.as_bytes());
+        true
+    }
+}
+
+/// Writes a session without its messages.
+fn write_alone(out: &mut Writer, hubs: &Hubs, conn: &Conn) {
+    if let Some((hub, groups)) = names(hubs, conn) {
+        out.byte(CHANGED);
+        write_session(out, conn, hub, &groups, None, |_| 0);
+    }
+}
+
+/// The hub and the groups of a connection.
+fn names<'a>(hubs: &'a Hubs, conn: &Conn) -> Option<(&'a Arc<str>, Vec<&'a Arc<str>>)> {
+    let (hub, name) = (hubs.get(conn.hub)?, hubs.name(conn.hub)?);
+    let groups = conn.groups.iter().filter_map(|membership| hub.groups.name(membership.group));
+    Some((name, groups.collect()))
+}
+
+fn write_messages(out: &mut Writer, batch: &Batch, epoch: Epoch) {
     out.len(batch.len());
     batch.iter().for_each(|message| write_message(out, message, epoch));
 }

@@ -205,6 +205,9 @@ impl Shard {
             && let Some(conn) = self.conns.get_mut(slot as usize)
         {
             conn.acks.get_or_insert_default().insert(ack_id);
+            if let Some(log) = self.log_of(slot) {
+                log.succeeded(slot, ack_id);
+            }
         }
         self.control(slot, |format| format.ack_frame(ack_id, result.as_ref().err()));
     }

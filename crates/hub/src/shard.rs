@@ -18,6 +18,7 @@ use crate::limits::{CLOSE_TIMEOUT_MS, Limits};
 use crate::members::{Member, position};
 use crate::publish::Publish;
 use crate::queue::OutQueue;
+use crate::saved::Log;
 use crate::upstream::HubPolicies;
 
 /// Why a connection ended that the application is told (client-protocols.md §9.3).
@@ -31,6 +32,8 @@ pub enum Effect {
     Forward {
         /// The shards that have receivers, without this one.
         shards: ShardSet,
+        /// Its number among those of this shard, for [`crate::Command::Forwarded`]; 0 when there is no log.
+        number: u64,
         /// The message.
         publish: Arc<Publish>,
     },
@@ -100,6 +103,8 @@ pub struct Shard {
     #[cfg(test)]
     pub(crate) slow_consumers: u64,
     pub(crate) ticks: u64,
+    /// What is still to be written, if changes are recorded.
+    pub(crate) log: Option<Box<Log>>,
     /// Room for the texts that filters make, kept from one to the next.
     pub(crate) scratch: Scratch,
 }
@@ -131,8 +136,14 @@ impl Shard {
             #[cfg(test)]
             slow_consumers: 0,
             ticks: 0,
+            log: None,
             scratch: Scratch::default(),
         }
+    }
+
+    /// Its number on the node.
+    pub fn index(&self) -> usize {
+        self.index
     }
 
     /// Tells what the clock on the wall showed at time 0, in milliseconds since 1970.
@@ -290,6 +301,7 @@ impl Shard {
         if first && let Some(hub_name) = self.hubs.name(conn.hub) {
             self.directory.enter_group(hub_name, group, self.index);
         }
+        self.changed(slot);
     }
 
     /// Whether a connection may be in all these groups, too.
@@ -341,6 +353,7 @@ impl Shard {
         if emptied {
             self.drop_group(hub_key, group);
         }
+        self.changed(slot);
         if let Some(name) = name {
             self.drop_state(slot, &name);
             self.tell_presence(slot, &name, EventKind::GroupLeft);
@@ -371,6 +384,9 @@ impl Shard {
         self.cancel_streams(slot);
         self.drop_states(slot);
         self.tell_disconnected(slot, reason);
+        if let Some(log) = self.log_of(slot) {
+            log.ended(slot);
+        }
         let Some(conn) = self.conns.get_mut(slot as usize) else { return };
         let (hub_key, user) = (conn.hub, conn.user.take());
         let (at_all, at_user) = (conn.position_all, conn.position_user);

@@ -14,6 +14,7 @@ use hublet_wire::odata::Filter;
 use hublet_wire::ws::{Decoder, Role};
 
 mod check;
+mod kill;
 mod model;
 mod restart;
 mod speak;
@@ -76,6 +77,10 @@ struct World {
     restarted: u64,
     /// Times that queues were flooded.
     floods: u64,
+    /// Times that the process was killed.
+    kills: u64,
+    /// The logs of the shards as chunks, in half of the worlds.
+    logs: Option<Vec<Vec<Vec<u8>>>>,
     limits: Limits,
 }
 
@@ -104,7 +109,7 @@ impl World {
             shard.apply(Command::Configure(Arc::clone(&policies)), 0);
             shard
         };
-        Self {
+        let mut world = Self {
             rng,
             shards: (0..count).map(shard).collect(),
             mailboxes: (0..count).map(|_| VecDeque::new()).collect(),
@@ -121,8 +126,14 @@ impl World {
             resumed: 0,
             restarted: 0,
             floods: 0,
+            kills: 0,
+            logs: None,
             limits,
+        };
+        if seed.is_multiple_of(2) {
+            world.begin_logs();
         }
+        world
     }
 
     fn step(&mut self) {
@@ -145,6 +156,7 @@ impl World {
             70..74 => self.rest_membership(),
             74..76 => self.answer_event(),
             76 if self.rng.below(8) == 0 => self.restart(),
+            76 if self.rng.below(8) == 0 => self.kill(),
             76..77 => self.with_client(Self::break_or_come_back),
             77..78 => self.with_client(Self::client_acknowledges),
             78..80 => self.with_client(|world, key| {
@@ -380,7 +392,7 @@ impl World {
         for client in self.clients.values().filter(wants) {
             let last = self.mailboxes[client.shard].back();
             assert!(
-                matches!(last, Some(Command::Deliver(publish)) if publish.payload.bytes() == text),
+                matches!(last, Some(Command::Forwarded { publish, .. }) if publish.payload.bytes() == text),
                 "shard {} has members but got no message",
                 client.shard
             );
@@ -482,7 +494,7 @@ impl World {
         for _ in 0..=self.rng.below(5) {
             let Some(command) = self.mailboxes[shard].pop_front() else { return };
             match &command {
-                Command::Deliver(publish) => {
+                Command::Deliver(publish) | Command::Forwarded { publish, .. } => {
                     let text = String::from_utf8_lossy(publish.payload.bytes()).into_owned();
                     let hub = publish.hub.to_string();
                     let excluded = publish.excluded.first().copied();
@@ -536,12 +548,14 @@ impl World {
 
     /// Carries out the effects of a shard; a dropped client must have had no more to come than it could not read.
     fn effects(&mut self, shard: usize) {
+        self.write_log(shard);
         for effect in self.shards[shard].take_effects() {
             match effect {
-                Effect::Forward { shards, publish } => {
+                Effect::Forward { shards, number, publish } => {
                     assert!(!shards.contains(shard), "a shard forwards nothing to itself");
                     for to in shards.iter() {
-                        self.mailboxes[to].push_back(Command::Deliver(Arc::clone(&publish)));
+                        let publish = Arc::clone(&publish);
+                        self.mailboxes[to].push_back(Command::Forwarded { from: shard, number, publish });
                     }
                 }
                 Effect::Event(event) => self.note(*event),
@@ -694,7 +708,7 @@ fn random_worlds_lose_and_double_nothing() {
         None => 1..1 + number("HUBLET_SIM_RUNS").unwrap_or(150),
     };
     let (mut received, mut answered, mut recovered, mut resumed) = (0, 0, 0, 0);
-    let (mut restarted, mut floods, mut cut) = (0, 0, 0);
+    let (mut restarted, mut kills, mut floods, mut cut) = (0, 0, 0, 0);
     for seed in seeds {
         let outcome = std::panic::catch_unwind(|| {
             let mut world = World::new(seed);
@@ -708,12 +722,14 @@ fn random_worlds_lose_and_double_nothing() {
                 world.recovered,
                 world.resumed,
                 world.restarted,
+                world.kills,
                 world.floods,
                 world.shards.iter().map(|shard| shard.slow_consumers).sum::<u64>(),
             )
         });
         match outcome {
-            Ok((events, answers, whole, back, taken_up, full, slow)) => {
+            Ok((events, answers, whole, back, taken_up, killed, full, slow)) => {
+                kills += killed;
                 restarted += taken_up;
                 floods += full;
                 recovered += whole;
@@ -734,5 +750,6 @@ fn random_worlds_lose_and_double_nothing() {
     assert!(recovered > 0 && resumed > 0, "some clients came back");
     assert!(restarted > 0, "some sessions outlived their process");
     let is_one = number("HUBLET_SIM_SEED").is_some();
+    assert!(is_one || kills > 0, "some processes were killed");
     assert!(is_one || (cut > 0 && floods > 0), "some slow consumer was cut, some queue flooded");
 }

@@ -87,6 +87,7 @@ impl Shard {
         };
         streams.insert(Arc::from(stream_id), stream);
         self.streaming.insert(slot);
+        self.changed(slot);
         if let Some(ack_id) = ack_id {
             self.acknowledge(slot, ack_id, Ok(()));
         }
@@ -122,6 +123,7 @@ impl Shard {
             if let Some(stream) = self.stream(slot, stream_id) {
                 stream.expected += 1;
             }
+            self.changed(slot);
             if let Some(mut publish) = self.to_group(slot, group, no_echo, payload) {
                 publish.stream = Some(Box::new(StreamPart { stream_id: id, sequence_id, end: None }));
                 self.publish(publish);
@@ -242,6 +244,7 @@ impl Shard {
         if extra.streams.is_empty() {
             self.streaming.remove(&slot);
         }
+        self.changed(slot);
         let payload = Payload::Text(bytes::Bytes::new());
         if let Some(mut publish) = self.to_group(slot, stream.group, stream.no_echo, payload) {
             let sequence_id = stream.expected;

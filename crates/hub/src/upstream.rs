@@ -85,6 +85,12 @@ impl Shard {
             return;
         }
         conn.announced = true;
+        self.announce(slot);
+        self.log_session(slot);
+    }
+
+    /// Tells what a client brings with it.
+    fn announce(&mut self, slot: Slot) {
         let policy = self.policy(slot);
         self.tell(slot, policy.wants_lifecycle, EventKind::Connected);
         if !policy.wants_presence {
@@ -119,13 +125,16 @@ impl Shard {
         if wanted {
             self.effects.push(Effect::Event(Box::new(event)));
         }
+        self.changed(slot);
     }
 
     /// The next event of a connection.
     pub(crate) fn event(&mut self, slot: Slot, kind: EventKind) -> Option<ClientEvent> {
         let conn = self.conns.get_mut(slot as usize)?;
         let hub = self.hubs.name(conn.hub)?;
-        Some(event(conn, hub, kind))
+        let event = event(conn, hub, kind);
+        self.changed(slot);
+        Some(event)
     }
 
     /// What the settings of a connection's hub ask for.
@@ -144,6 +153,7 @@ impl Shard {
         metadata: Metadata,
         now: Millis,
     ) {
+        self.changed(slot);
         let Some(conn) = self.conns.get_mut(slot as usize) else { return };
         let Some(hub) = self.hubs.get(conn.hub) else { return };
         let (Some(hub_name), policy) = (self.hubs.name(conn.hub), hub.policy) else { return };
@@ -185,6 +195,9 @@ impl Shard {
     /// The application's answer to a user event.
     pub(crate) fn verdict(&mut self, id: ConnId, event: u64, verdict: Verdict, now: Millis) {
         let slot = id.slot;
+        if matches!(verdict, Verdict::Handled { state: Some(_), .. }) {
+            self.changed(slot);
+        }
         let Some(conn) = self.conns.get_mut(slot as usize).filter(|conn| conn.id == id) else { return };
         if conn.phase != Phase::Open {
             return;

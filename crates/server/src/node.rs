@@ -69,7 +69,9 @@ impl Node {
     pub(crate) fn publish(&self, publish: Publish) -> Result<(), Overloaded> {
         let shards = self.0.directory.shards_of(&publish.hub, &publish.target);
         self.check_load(shards)?;
-        if self.forward(shards, &Arc::new(publish)) { Ok(()) } else { Err(Overloaded) }
+        let (bytes, publish) = (publish.payload.bytes().len(), Arc::new(publish));
+        let taken = self.hand_out(shards, bytes, || Command::Deliver(Arc::clone(&publish)));
+        if taken { Ok(()) } else { Err(Overloaded) }
     }
 
     /// Acts on the connections of a target on all shards.
@@ -250,13 +252,18 @@ impl Node {
         self.0.mailboxes.get(shard)
     }
 
-    /// Hands a message to other shards, however busy they are; the sender's reading is what gets slowed. False when the
-    /// sessions of one of them miss it.
-    pub(crate) fn forward(&self, shards: ShardSet, publish: &Arc<Publish>) -> bool {
+    /// Hands a message of a shard to others, however busy they are; the sender's reading is what gets slowed.
+    pub(crate) fn forward(&self, from: usize, shards: ShardSet, number: u64, publish: &Arc<Publish>) {
         let bytes = publish.payload.bytes().len();
+        let letter = || Command::Forwarded { from, number, publish: Arc::clone(publish) };
+        self.hand_out(shards, bytes, letter);
+    }
+
+    /// False when the sessions of one of the shards miss it.
+    fn hand_out(&self, shards: ShardSet, bytes: usize, command: impl Fn() -> Command) -> bool {
         let mut taken = true;
         for mailbox in self.mailboxes(shards) {
-            taken &= mailbox.push(Letter::Command(Command::Deliver(Arc::clone(publish))), bytes);
+            taken &= mailbox.push(Letter::Command(command()), bytes);
         }
         taken
     }

@@ -377,7 +377,9 @@ impl ShardLoop {
     fn carry_out_effects(&mut self) {
         for effect in self.shard.take_effects() {
             match effect {
-                Effect::Forward { shards, publish } => _ = self.node.forward(shards, &publish),
+                Effect::Forward { shards, number, publish } => {
+                    self.node.forward(self.shard.index(), shards, number, &publish);
+                }
                 Effect::Event(event) => self.dispatch(*event),
                 Effect::CancelEvent { conn, event, invoked: true } => {
                     self.courier.cancel_invocation(conn, event);

@@ -8,7 +8,7 @@ use hublet_wire::client::Format;
 use hublet_wire::id::ConnId;
 
 use super::bytes::{Reader, Writer};
-use super::message::{read_permissions, write_permissions};
+use super::message::{read_id, read_permissions, write_id, write_permissions};
 use crate::acks::AckWindow;
 use crate::conn::Conn;
 use crate::permission::Permissions;
@@ -32,18 +32,17 @@ pub(super) struct Session {
     pub(super) streams: Vec<(Arc<str>, Stream)>,
 }
 
-/// Writes a connection of this hub and these groups. `number` gives the batches their numbers.
+/// Writes a connection of this hub and these groups. `unacked` is what its client may still need, if that is to be
+/// written too; `number` gives the batches their numbers.
 pub(super) fn write_session(
     out: &mut Writer,
     conn: &Conn,
     hub: &str,
     groups: &[&Arc<str>],
+    unacked: Option<&Unacked>,
     mut number: impl FnMut(&Batch) -> u64,
 ) {
-    out.fixed(&conn.id.nonce);
-    out.number(conn.id.shard.into());
-    out.number(conn.id.slot.into());
-    out.number(conn.id.node.into());
+    write_id(out, conn.id);
     out.text(hub);
     out.option(conn.user.as_deref(), Writer::text);
     out.text(&conn.host);
@@ -60,7 +59,6 @@ pub(super) fn write_session(
         out.number(first);
         out.number(ids);
     }
-    let unacked = conn.reliable().map(|reliable| &reliable.unacked);
     out.number(unacked.map_or(0, Unacked::acknowledged));
     out.len(unacked.map_or(0, |unacked| unacked.batches().count()));
     for numbered in unacked.into_iter().flat_map(Unacked::batches) {
@@ -82,9 +80,8 @@ pub(super) fn write_session(
 
 /// Reads a session. `batch` knows the batches by their numbers.
 pub(super) fn read_session(from: &mut Reader<'_>, batch: impl Fn(u64) -> Option<Batch>) -> Option<Session> {
-    let id = ConnId { nonce: from.fixed()?, shard: from.small()?, slot: from.small()?, node: from.small()? };
     Some(Session {
-        id,
+        id: read_id(from)?,
         hub: from.name()?,
         user: from.option(Reader::name)?,
         host: from.name()?,

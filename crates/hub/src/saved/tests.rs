@@ -4,6 +4,8 @@ use hublet_wire::client::{Format, Payload, Subprotocol};
 use hublet_wire::ws::Event;
 use proptest::prelude::*;
 
+mod log;
+
 use super::*;
 use crate::Millis;
 use crate::{
@@ -26,7 +28,12 @@ struct Bench {
 impl Bench {
     fn new(index: usize) -> Self {
         let mut shard = Shard::new(index, 1, Limits::default(), Arc::new(Directory::new(index + 1)));
-        let all = HubPolicy { wants_lifecycle: true, wants_presence: true, ..HubPolicy::default() };
+        let all = HubPolicy {
+            wants_lifecycle: true,
+            wants_presence: true,
+            wants_user_events: true,
+            ..HubPolicy::default()
+        };
         let policies: HubPolicies = [(Arc::from("chat"), all)].into();
         shard.apply(Command::Configure(Arc::new(policies)), 0);
         Self { shard, clients: 0 }

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use hublet_wire::ws::Event;
 
+use super::kill::{EPOCH_MS, save};
 use super::{Ledger, World};
-use crate::{Command, Saved, Shard, Slot};
+use crate::{Command, Saved, Shard, Slot, Undelivered};
 
 impl World {
     /// The socket of a reliable client breaks, or the client is back with a new one.
@@ -57,24 +58,23 @@ impl World {
         self.unanswered.retain(|event| usize::from(event.client.conn.shard) != at);
         let waits = self.shards[at].conns.iter().any(|(_, conn)| conn.turn().is_some());
         assert_eq!(self.shards[at].is_at_rest(), !waits);
-        let save = |shard: &mut Shard| {
-            let mut chunks = Vec::new();
-            let count = shard.save(7, |chunk| {
-                chunks.push(chunk.to_vec());
-                Ok::<(), ()>(())
-            });
-            (count.expect("it cannot fail"), chunks)
-        };
         let (count, chunks) = save(&mut self.shards[at]);
-        let mut saved = Saved::new(7);
+        let mut saved = Saved::new(EPOCH_MS);
         for chunk in &chunks {
             saved.read(chunk).expect("what was saved");
         }
         assert_eq!(saved.len(), count);
+        let mut saved = [(at, saved)];
+        let undelivered = Undelivered::take(&mut saved);
+        let [(_, saved)] = saved;
         let mut shard = Shard::new(at, 1, self.limits.clone(), Arc::clone(&self.directory));
         shard.apply(Command::Configure(Arc::clone(&self.shards[at].policies)), self.now);
         shard.begin_turn(self.now);
         assert_eq!(shard.restore(saved), count);
+        if let Some(logs) = &mut self.logs {
+            shard.begin_log(EPOCH_MS, &undelivered);
+            logs[at].clone_from(&chunks);
+        }
         assert!(chunks == save(&mut shard).1, "the same state");
         self.shards[at] = shard;
         self.restarted += count as u64;
