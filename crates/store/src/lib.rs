@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 pub use error::StoreError;
 pub use events::{Change, Done, EventLimits, EventLog};
-pub use sessions::{SessionFiles, SessionWriter};
+pub use sessions::{Ending, SessionFiles, SessionLog, SessionWriter};
 
 use file::StoreFile;
 

@@ -1,16 +1,19 @@
 //! Sessions of clients between two processes: one file for each shard, in a folder of their own.
 //!
 //! A file is a line that names its format, then chunks: the length and the checksum of what follows, in four bytes each
-//! with the lowest first. The store does not look into the chunks.
+//! with the lowest first. The store does not look into the chunks. A file may also be a log, which grows until the next one
+//! takes its place, see [`SessionLog`].
 
 mod checksum;
+mod log;
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufReader, Read, Write};
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use checksum::checksum;
+pub use log::SessionLog;
 
 /// Name of the folder in the data folder.
 const FOLDER: &str = "sessions";
@@ -20,6 +23,8 @@ const PREFIX: &str = "shard-";
 const NEW: &str = ".new";
 /// The first line of each file. What a chunk holds is part of the format.
 const FORMAT: &[u8] = b"hublet sessions 1\n";
+/// The first line of each log.
+const LOG_FORMAT: &[u8] = b"hublet session log 1\n";
 /// Bytes of length and checksum.
 const HEAD_BYTES: usize = 8;
 /// A chunk that says it has more is none.
@@ -31,12 +36,23 @@ pub struct SessionFiles {
     folder: PathBuf,
 }
 
+/// How a file ended that was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// With its last chunk.
+    Whole,
+    /// It is a log, and something is wrong from here on: the last chunk was still being written, or it is damaged.
+    Cut(&'static str),
+}
+
 /// A file that is being written. It takes the place of the one before when it is finished.
 #[derive(Debug)]
 pub struct SessionWriter {
     file: File,
     new: PathBuf,
     path: PathBuf,
+    /// Bytes so far.
+    bytes: u64,
 }
 
 impl SessionFiles {
@@ -72,38 +88,17 @@ impl SessionFiles {
     /// Gives the chunks of a shard's file to `visit`, in their order.
     ///
     /// # Errors
-    /// The file cannot be read, or is damaged from some chunk on; those before it were visited.
-    pub fn read(&self, shard: usize, mut visit: impl FnMut(&[u8])) -> io::Result<()> {
+    /// The file cannot be read; or it is no log and damaged from some chunk on. Those before it were visited.
+    pub fn read(&self, shard: usize, visit: impl FnMut(&[u8])) -> io::Result<Ending> {
         let mut file = BufReader::new(File::open(self.path(shard))?);
-        let mut format = [0; FORMAT.len()];
-        file.read_exact(&mut format)?;
-        if format != FORMAT {
+        let mut format = Vec::new();
+        (&mut file).take(LOG_FORMAT.len() as u64).read_until(b'\n', &mut format)?;
+        if format != FORMAT && format != LOG_FORMAT {
             return Err(damaged("it is of another version"));
         }
-        let mut chunk = Vec::new();
-        loop {
-            let mut head = Vec::new();
-            (&mut file).take(HEAD_BYTES as u64).read_to_end(&mut head)?;
-            if head.is_empty() {
-                return Ok(());
-            }
-            let (Some((length, rest)), true) = (head.split_first_chunk(), head.len() == HEAD_BYTES) else {
-                return Err(damaged("its end is missing"));
-            };
-            let length = u32::from_le_bytes(*length);
-            if length > CHUNK_BYTES_MAX {
-                return Err(damaged("a chunk is too long"));
-            }
-            chunk.clear();
-            // It makes no room for what is not there.
-            (&mut file).take(length.into()).read_to_end(&mut chunk)?;
-            if chunk.len() as u64 != u64::from(length) {
-                return Err(damaged("its end is missing"));
-            }
-            if checksum(&chunk).to_le_bytes() != rest {
-                return Err(damaged("a checksum is wrong"));
-            }
-            visit(&chunk);
+        match read_chunks(&mut file, visit)? {
+            Ending::Cut(what) if format == FORMAT => Err(damaged(what)),
+            ending => Ok(ending),
         }
     }
 
@@ -112,32 +107,84 @@ impl SessionFiles {
     /// # Errors
     /// The folder or the file cannot be made.
     pub fn write(&self, shard: usize) -> io::Result<SessionWriter> {
+        self.begin(shard, FORMAT)
+    }
+
+    /// Begins the log of a shard, which only its owner may read. What it begins with is written as to any file, then it
+    /// becomes one by [`SessionWriter::go_on`].
+    ///
+    /// # Errors
+    /// As [`Self::write`].
+    pub fn write_log(&self, shard: usize) -> io::Result<SessionWriter> {
+        self.begin(shard, LOG_FORMAT)
+    }
+
+    /// Keeps other processes from the files as long as the value lives, also from those that ask by [`Self::lock_if_there`].
+    ///
+    /// # Errors
+    /// Another process has them, or the folder cannot be made.
+    pub fn lock(&self) -> io::Result<File> {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)?;
+        let folder = File::open(&self.folder)?;
+        match folder.try_lock() {
+            Ok(()) => Ok(folder),
+            Err(TryLockError::WouldBlock) => Err(io::Error::other(
+                "it is in use by another process; stop the other service, or give this one a data folder of its own",
+            )),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+
+    /// As [`Self::lock`], but makes no folder: without one, nobody has files there.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn lock_if_there(&self) -> io::Result<Option<File>> {
+        if self.folder.is_dir() { self.lock().map(Some) } else { Ok(None) }
+    }
+
+    fn begin(&self, shard: usize, format: &[u8]) -> io::Result<SessionWriter> {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)?;
         let path = self.path(shard);
         let new = path.with_added_extension(NEW.trim_start_matches('.'));
         let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
-        file.write_all(FORMAT)?;
-        Ok(SessionWriter { file, new, path })
+        file.write_all(format)?;
+        Ok(SessionWriter { file, new, path, bytes: format.len() as u64 })
     }
 
-    /// Removes the files of all shards, those that were not finished too, and the folder if nothing else is in it.
+    /// Removes the files of all shards from this one on, those that were not finished too, and the folder if nothing else is
+    /// in it.
     ///
     /// # Errors
     /// A file cannot be removed.
-    pub fn clear(&self) -> io::Result<()> {
+    pub fn clear(&self, from_shard: usize) -> io::Result<()> {
         let entries = match fs::read_dir(&self.folder) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             entries => entries?,
         };
         for entry in entries {
             let entry = entry?;
-            if entry.file_name().to_str().is_some_and(|name| name.starts_with(PREFIX)) {
+            let name = entry.file_name();
+            let number = name.to_str().and_then(|name| name.strip_prefix(PREFIX));
+            let number = number.map(|number| number.trim_end_matches(NEW).parse::<usize>());
+            if number.is_some_and(|number| number.is_ok_and(|shard| shard >= from_shard)) {
                 fs::remove_file(entry.path())?;
             }
         }
         // Somebody may keep something else there.
         let _ = fs::remove_dir(&self.folder);
         Ok(())
+    }
+
+    /// Removes the file of a shard. That there is none is no error.
+    ///
+    /// # Errors
+    /// It cannot be removed.
+    pub fn remove(&self, shard: usize) -> io::Result<()> {
+        match fs::remove_file(self.path(shard)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            outcome => outcome,
+        }
     }
 
     fn path(&self, shard: usize) -> PathBuf {
@@ -151,13 +198,10 @@ impl SessionWriter {
     /// # Errors
     /// It cannot be written, or is longer.
     pub fn chunk(&mut self, chunk: &[u8]) -> io::Result<()> {
-        let length = u32::try_from(chunk.len()).ok().filter(|length| *length <= CHUNK_BYTES_MAX);
-        let length = length.ok_or_else(|| io::Error::other("a chunk of sessions is too long"))?;
-        let mut head = [0; HEAD_BYTES];
-        head[..4].copy_from_slice(&length.to_le_bytes());
-        head[4..].copy_from_slice(&checksum(chunk).to_le_bytes());
-        self.file.write_all(&head)?;
-        self.file.write_all(chunk)
+        self.file.write_all(&head(chunk)?)?;
+        self.file.write_all(chunk)?;
+        self.bytes += (HEAD_BYTES + chunk.len()) as u64;
+        Ok(())
     }
 
     /// Puts everything on the disk and gives the file its name.
@@ -171,71 +215,47 @@ impl SessionWriter {
     }
 }
 
+/// What stands before a chunk.
+fn head(chunk: &[u8]) -> io::Result<[u8; HEAD_BYTES]> {
+    let length = u32::try_from(chunk.len()).ok().filter(|length| *length <= CHUNK_BYTES_MAX);
+    let length = length.ok_or_else(|| io::Error::other("a chunk of sessions is too long"))?;
+    let mut head = [0; HEAD_BYTES];
+    head[..4].copy_from_slice(&length.to_le_bytes());
+    head[4..].copy_from_slice(&checksum(chunk).to_le_bytes());
+    Ok(head)
+}
+
+fn read_chunks(file: &mut impl Read, mut visit: impl FnMut(&[u8])) -> io::Result<Ending> {
+    let mut chunk = Vec::new();
+    loop {
+        let mut head = Vec::new();
+        file.take(HEAD_BYTES as u64).read_to_end(&mut head)?;
+        if head.is_empty() {
+            return Ok(Ending::Whole);
+        }
+        let (Some((length, rest)), true) = (head.split_first_chunk(), head.len() == HEAD_BYTES) else {
+            return Ok(Ending::Cut("its end is missing"));
+        };
+        let length = u32::from_le_bytes(*length);
+        if length > CHUNK_BYTES_MAX {
+            return Ok(Ending::Cut("a chunk is too long"));
+        }
+        chunk.clear();
+        // It makes no room for what is not there.
+        file.take(length.into()).read_to_end(&mut chunk)?;
+        if chunk.len() as u64 != u64::from(length) {
+            return Ok(Ending::Cut("its end is missing"));
+        }
+        if checksum(&chunk).to_le_bytes() != rest {
+            return Ok(Ending::Cut("a checksum is wrong"));
+        }
+        visit(&chunk);
+    }
+}
+
 fn damaged(what: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, format!("the file is damaged: {what}"))
 }
 
 #[cfg(test)]
-mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
-    use crate::testing::Folder;
-
-    use super::*;
-
-    fn write(files: &SessionFiles, shard: usize, chunks: &[&[u8]]) {
-        let mut writer = files.write(shard).unwrap();
-        chunks.iter().for_each(|chunk| writer.chunk(chunk).unwrap());
-        writer.finish().unwrap();
-    }
-
-    fn read(files: &SessionFiles, shard: usize) -> (Vec<Vec<u8>>, io::Result<()>) {
-        let mut chunks = Vec::new();
-        let outcome = files.read(shard, |chunk| chunks.push(chunk.to_vec()));
-        (chunks, outcome)
-    }
-
-    #[test]
-    fn chunks_come_back_and_files_are_private() {
-        let folder = Folder::new();
-        let files = SessionFiles::at(&folder.path().join("a/b"));
-        assert_eq!(files.shards().unwrap(), []);
-        files.clear().unwrap();
-        assert!(!folder.path().join("a").exists(), "who only asks makes nothing");
-        write(&files, 10, &[b"one", b"", &[7; 100_000]]);
-        write(&files, 2, &[b"old"]);
-        write(&files, 2, &[b"new"]);
-        // Not finished, so it is none.
-        files.write(3).unwrap().chunk(b"x").unwrap();
-        assert_eq!(files.shards().unwrap(), [2, 10]);
-        let (chunks, outcome) = read(&files, 10);
-        assert!(outcome.is_ok() && chunks == [b"one".to_vec(), Vec::new(), vec![7; 100_000]]);
-        assert_eq!(read(&files, 2).0, [b"new"]);
-        assert!(read(&files, 3).1.is_err());
-        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-        assert_eq!((mode(files.folder()), mode(&files.path(2))), (0o700, 0o600));
-        files.clear().unwrap();
-        assert!(!files.folder().exists());
-    }
-
-    #[test]
-    fn damage_is_found_and_what_is_before_it_is_read() {
-        let folder = Folder::new();
-        let files = SessionFiles::at(folder.path());
-        write(&files, 0, &[b"first", b"second"]);
-        let whole = fs::read(files.path(0)).unwrap();
-        let first_end = FORMAT.len() + HEAD_BYTES + 5;
-        for at in 0..whole.len() {
-            let mut bytes = whole.clone();
-            bytes[at] ^= 0x40;
-            fs::write(files.path(0), &bytes).unwrap();
-            let (chunks, outcome) = read(&files, 0);
-            assert!(outcome.is_err(), "{at}");
-            assert_eq!(chunks.len(), usize::from(at >= first_end), "{at}");
-            fs::write(files.path(0), &whole[..at]).unwrap();
-            let (chunks, outcome) = read(&files, 0);
-            assert_eq!(chunks.len(), usize::from(at >= first_end), "{at}");
-            assert_eq!(outcome.is_ok(), at == first_end || at == FORMAT.len(), "{at}");
-        }
-    }
-}
+mod tests;
