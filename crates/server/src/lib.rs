@@ -22,10 +22,12 @@ mod node;
 mod portal;
 mod reload;
 mod rest;
+mod session_log;
 mod sessions;
 mod shard_loop;
 mod stream;
 
+use std::fs::File;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -50,6 +52,7 @@ use crate::node::Node;
 use crate::portal::Portal;
 pub use crate::reload::Reloaded;
 use crate::rest::RateLimit;
+use crate::session_log::ShardLog;
 use crate::sessions::FoundSessions;
 use crate::shard_loop::ShardLoop;
 
@@ -72,6 +75,8 @@ pub struct Server {
     control: Control,
     rotation: Arc<Rotation>,
     audit: Arc<Audit>,
+    /// Nobody else writes logs of sessions.
+    _sessions_lock: Option<File>,
 }
 
 /// An address the service listens on.
@@ -87,29 +92,37 @@ impl Server {
     /// Binds all listeners and starts one thread per shard. Connections are accepted when it returns.
     ///
     /// # Errors
-    /// A listener cannot be bound, the certificate cannot be read or made, new access keys cannot be written, the settings
+    /// A listener cannot be bound, the logs of sessions cannot be written, the certificate cannot be read or made, new access keys cannot be written, the settings
     /// of hubs that are kept cannot be read or used, or a thread cannot be started.
     pub fn start(config: &Arc<Config>) -> io::Result<Self> {
         let shards = config.shards;
-        let node = Node::new(shards);
+        let node = Node::new(shards, config.durability == Durability::Wal);
         let upstream = Upstream::new(config.environment.clone())?;
         let told = node.clone();
         let tell_shards = move |rules: &RulesByHub| told.configure(&Arc::new(policies(rules)));
         let store = Store::at(&config.data);
         // Also those that this process will not keep itself.
         let files = SessionFiles::at(&config.data);
+        let has_logs = config.durability == Durability::Wal;
+        let sessions_lock = session_log::lock(&files, has_logs)?;
         let mut found = FoundSessions::read(&files);
         let taken_up = found.ids();
         upstream.use_outbox(Outbox::open_among(&store, |conn| taken_up.contains(&conn))?);
         let hubs = Hubs::new(config, store, Arc::clone(&upstream), Box::new(tell_shards))?;
         // All of them before there are clients: whoever publishes then finds the members of all groups.
-        let own: Vec<Shard> = (0..shards)
+        let mut own: Vec<(Shard, Option<ShardLog>)> = (0..shards)
             .map(|index| {
                 let mut shard = new_shard(index, &node, config);
                 found.restore(index, &mut shard, &node);
-                shard
+                (shard, None)
             })
             .collect();
+        if has_logs {
+            let epoch_ms = sessions::now_ms().saturating_sub(node.now());
+            for (shard, log) in &mut own {
+                *log = Some(ShardLog::begin(&files, shard, epoch_ms, found.undelivered())?);
+            }
+        }
         found.end(&node);
         let mut endpoints = Vec::new();
         let mut by_shard: Vec<Vec<Listener>> = (0..shards).map(|_| Vec::new()).collect();
@@ -138,7 +151,7 @@ impl Server {
         let listening: Arc<[Endpoint]> = endpoints.as_slice().into();
         let portal = config.portal.then(|| Arc::new(Portal::new(config)));
         let mut threads = Vec::new();
-        for ((index, listeners), shard) in by_shard.into_iter().enumerate().zip(own) {
+        for ((index, listeners), (shard, log)) in by_shard.into_iter().enumerate().zip(own) {
             let shared = Shared {
                 node: node.clone(),
                 config: Arc::clone(config),
@@ -155,7 +168,8 @@ impl Server {
             let (node, config) = (node.clone(), Arc::clone(config));
             // The runtime is built here, so that its failure is the caller's to see.
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            let run = move || runtime.block_on(run_shard(shard, index, &node, &config, listeners, &context));
+            let run =
+                move || runtime.block_on(run_shard(shard, log, index, &node, &config, listeners, &context));
             threads.push(std::thread::Builder::new().name(format!("shard-{index}")).spawn(move || {
                 if let Err(error) = run() {
                     tracing::error!(%error, "a shard failed");
@@ -173,14 +187,25 @@ impl Server {
         };
         let control = Control::start(work, async move { rest.drained().await })?;
         // Not before: a start that fails leaves them for the next one.
-        if let Err(error) = files.clear() {
+        if let Err(error) = files.clear(if has_logs { shards } else { 0 }) {
             tracing::error!(
                 %error,
                 "{} cannot be emptied, so the next start takes up sessions that are over. Remove it.",
                 files.folder().display()
             );
         }
-        Ok(Self { config: Arc::clone(config), node, hubs, endpoints, threads, control, rotation, audit })
+        let sessions_lock = sessions_lock.filter(|_| has_logs);
+        Ok(Self {
+            config: Arc::clone(config),
+            node,
+            hubs,
+            endpoints,
+            threads,
+            control,
+            rotation,
+            audit,
+            _sessions_lock: sessions_lock,
+        })
     }
 
     /// Puts the hubs, secrets and access keys of a configuration into effect, all or nothing, and says what they changed
@@ -257,6 +282,7 @@ fn new_shard(index: usize, node: &Node, config: &Config) -> Shard {
 
 async fn run_shard(
     shard: Shard,
+    log: Option<ShardLog>,
     index: usize,
     node: &Node,
     config: &Config,
@@ -269,7 +295,7 @@ async fn run_shard(
         tokio::spawn(listen::accept_loop(listener, acceptor, Arc::clone(context)));
     }
     let courier = context.courier.clone();
-    let shard_loop = ShardLoop::new(shard, Arc::clone(mailbox), node.clone(), courier, config);
+    let shard_loop = ShardLoop::new(shard, log, Arc::clone(mailbox), node.clone(), courier, config);
     // A turn bounds its own work; tokio's budget would only cut a batch of reads in two.
     let left_behind = tokio::task::coop::unconstrained(shard_loop.run()).await;
     if let Some(left_behind) = left_behind {

@@ -1,12 +1,13 @@
 //! How other threads reach a shard: one queue, drained whole, accounted in bytes.
 
+use std::convert::Infallible;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use hublet_hub::{Accept, Attempt, Command, Saved, Slot};
 use hublet_wire::client::Subprotocol;
 use hublet_wire::id::ConnId;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::node::Attach;
 
@@ -15,10 +16,15 @@ const LETTER_BYTES: usize = 256;
 /// Above this many waiting bytes publishers are slowed down: shards stop reading, REST answers 503.
 const HIGH_WATER_BYTES: usize = 16 << 20;
 
+/// Stands for what is not yet written to the logs of sessions: when all copies are dropped, it is. Nothing is ever sent.
+pub(crate) type Unwritten = mpsc::Sender<Infallible>;
+
 /// Something for a shard.
 pub(crate) enum Letter {
     /// Carry out a command.
     Command(Command),
+    /// Drop it when everything that came before is in the log of sessions.
+    Unwritten(Unwritten),
     /// End sessions that the process before had on another shard.
     End(Saved),
     /// Make an id for a client that an event handler is asked about; without an answer it is refused.

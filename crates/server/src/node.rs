@@ -46,11 +46,13 @@ struct Inner {
     started: Instant,
     /// Shards that have something to do with clients during a stop.
     restless: AtomicUsize,
+    /// Shards have logs of sessions: what is acknowledged has to be there first.
+    has_logs: bool,
 }
 
 impl Node {
     /// A node of `shards` shards, at least one and at most [`hublet_hub::directory::SHARDS_MAX`].
-    pub(crate) fn new(shards: usize) -> Self {
+    pub(crate) fn new(shards: usize, has_logs: bool) -> Self {
         Self(Arc::new(Inner {
             directory: Arc::new(Directory::new(shards)),
             mailboxes: (0..shards).map(|_| Arc::new(Mailbox::default())).collect(),
@@ -58,23 +60,25 @@ impl Node {
             stopping: watch::Sender::new(false),
             started: Instant::now(),
             restless: AtomicUsize::new(shards),
+            has_logs,
         }))
     }
 
-    /// Sends a message to the shards that have receivers.
+    /// Sends a message to the shards that have receivers. When it returns, the message survives as long as sessions do.
     ///
     /// # Errors
     /// [`Overloaded`] when one of them is too far behind, then none gets it; or when a stop has come so far that one of them
     /// cannot keep it for its sessions.
-    pub(crate) fn publish(&self, publish: Publish) -> Result<(), Overloaded> {
+    pub(crate) async fn publish(&self, publish: Publish) -> Result<(), Overloaded> {
         let shards = self.0.directory.shards_of(&publish.hub, &publish.target);
         self.check_load(shards)?;
         let (bytes, publish) = (publish.payload.bytes().len(), Arc::new(publish));
         let taken = self.hand_out(shards, bytes, || Command::Deliver(Arc::clone(&publish)));
+        self.written(shards).await;
         if taken { Ok(()) } else { Err(Overloaded) }
     }
 
-    /// Acts on the connections of a target on all shards.
+    /// Acts on the connections of a target on all shards. When it returns, what changed survives as long as sessions do.
     ///
     /// # Errors
     /// [`Overloaded`] when a shard is too far behind; then nothing happens.
@@ -87,6 +91,7 @@ impl Node {
     ) -> Result<Outcome, Overloaded> {
         let shards = self.0.directory.shards_of(&hub, &target);
         self.check_load(shards)?;
+        let changes = !matches!(op, ConnOp::Exists | ConnOp::Check(..));
         let (answers, mut received) = mpsc::channel(hublet_hub::directory::SHARDS_MAX);
         for mailbox in self.mailboxes(shards) {
             let answer = answers.clone();
@@ -104,7 +109,24 @@ impl Node {
             total.selected += selected;
             total.refused += refused;
         }
+        if changes {
+            self.written(shards).await;
+        }
         Ok(total)
+    }
+
+    /// Waits until what these shards were sent before is in their logs of sessions, if there are any.
+    async fn written(&self, shards: ShardSet) {
+        if !self.0.has_logs {
+            return;
+        }
+        let (unwritten, mut all) = mpsc::channel(1);
+        for mailbox in self.mailboxes(shards) {
+            // One that has ended has written everything.
+            mailbox.push(Letter::Unwritten(unwritten.clone()), 0);
+        }
+        drop(unwritten);
+        while all.recv().await.is_some() {}
     }
 
     /// The first `limit` members of a group whose ids come after `after`, in the order of their text.
@@ -361,7 +383,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_shard_that_is_behind_takes_nothing_more_from_rest() {
-        let node = Node::new(1);
+        let node = Node::new(1, false);
         let hub: Arc<str> = "chat".into();
         let publish = |bytes| {
             let payload = Payload::Binary(Bytes::from(vec![0; bytes]));
@@ -370,13 +392,13 @@ mod tests {
         let exists = || node.apply(Arc::clone(&hub), Target::All, None, ConnOp::Exists);
         let members = || node.members(Arc::clone(&hub), "group".into(), "".into(), 1);
 
-        assert_eq!(publish(17 << 20), Ok(()), "one message may be larger than the mark");
-        assert_eq!(publish(1), Err(Overloaded));
+        assert_eq!(publish(17 << 20).await, Ok(()), "one message may be larger than the mark");
+        assert_eq!(publish(1).await, Err(Overloaded));
         assert_eq!(exists().await, Err(Overloaded));
         assert_eq!(members().await, Err(Overloaded));
 
         let mut letters = Vec::new();
         assert!(node.mailbox(0).unwrap().take(&mut letters));
-        assert_eq!((letters.len(), publish(1)), (1, Ok(())), "drained");
+        assert_eq!((letters.len(), publish(1).await), (1, Ok(())), "drained");
     }
 }

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::io;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use hublet_hub::{Saved, Shard};
-use hublet_store::SessionFiles;
+use hublet_hub::{Saved, Shard, Undelivered};
+use hublet_store::{Ending, SessionFiles};
 use hublet_wire::id::ConnId;
 
 use crate::node::Node;
@@ -22,6 +22,7 @@ impl LeftBehind {
     pub(crate) fn write(mut self, index: usize, files: &SessionFiles) {
         let connections = self.shard.connections();
         match self.try_write(index, files) {
+            Ok(0) => {}
             Ok(sessions) => {
                 tracing::info!(
                     shard = index,
@@ -41,6 +42,10 @@ impl LeftBehind {
     }
 
     fn try_write(&mut self, index: usize, files: &SessionFiles) -> io::Result<usize> {
+        if self.shard.connections() == 0 {
+            // A log may be there.
+            return files.remove(index).map(|()| 0);
+        }
         let mut writer = None;
         let sessions = self.shard.save(self.epoch_ms, |chunk| {
             let writer = match &mut writer {
@@ -54,8 +59,12 @@ impl LeftBehind {
     }
 }
 
-/// Sessions that were read, one for each file, and the shard that it is of.
-pub(crate) struct FoundSessions(Vec<(usize, Saved)>);
+/// Sessions that were read, and what shards had sent each other.
+pub(crate) struct FoundSessions {
+    /// Of each file the sessions, and the shard that it is of.
+    by_shard: Vec<(usize, Saved)>,
+    undelivered: Undelivered,
+}
 
 impl FoundSessions {
     /// Reads what the process before left. What cannot be read is lost, which the log tells.
@@ -72,23 +81,38 @@ impl FoundSessions {
                     outcome = saved.read(chunk);
                 }
             });
-            let outcome = found.and(outcome.map_err(|_| io::Error::other("it is of another version")));
-            if let Err(error) = outcome {
-                lost(files, &error);
+            let version = outcome.map_err(|_| io::Error::other("it is of another version"));
+            match version.and(found) {
+                Ok(Ending::Whole) => {}
+                Ok(Ending::Cut(what)) => tracing::warn!(
+                    shard,
+                    what,
+                    "The log of sessions is taken up to here. That is as it should be if the process was killed while it \
+                     wrote; else check the disk."
+                ),
+                Err(error) => lost(files, &error),
             }
             (shard, saved)
         };
-        Self(shards.into_iter().map(read).filter(|(_, saved)| !saved.is_empty()).collect())
+        let mut by_shard: Vec<_> = shards.into_iter().map(read).collect();
+        let undelivered = Undelivered::take(&mut by_shard);
+        by_shard.retain(|(_, saved)| !saved.is_empty());
+        Self { by_shard, undelivered }
+    }
+
+    /// What shards had sent each other.
+    pub(crate) fn undelivered(&self) -> &Undelivered {
+        &self.undelivered
     }
 
     /// The connections of all of them.
     pub(crate) fn ids(&self) -> HashSet<ConnId> {
-        self.0.iter().flat_map(|(_, saved)| saved.ids()).collect()
+        self.by_shard.iter().flat_map(|(_, saved)| saved.ids()).collect()
     }
 
-    /// Gives the sessions of a shard back to it.
+    /// Gives the sessions of a shard back to it, and what others had sent it.
     pub(crate) fn restore(&mut self, index: usize, shard: &mut Shard, node: &Node) {
-        for (_, saved) in self.0.extract_if(.., |(of, _)| *of == index) {
+        for (_, saved) in self.by_shard.extract_if(.., |(of, _)| *of == index) {
             tracing::info!(
                 shard = index,
                 sessions = saved.len(),
@@ -97,11 +121,12 @@ impl FoundSessions {
             node.entered(saved.len());
             shard.restore(saved);
         }
+        self.undelivered.deliver(shard);
     }
 
     /// Ends those that no shard took, on the first shard.
     pub(crate) fn end(self, node: &Node) {
-        for (shard, saved) in self.0 {
+        for (shard, saved) in self.by_shard {
             tracing::warn!(
                 shard,
                 sessions = saved.len(),

@@ -16,8 +16,9 @@ use crate::config::{Config, Durability};
 use crate::conn_io::{ConnIo, Read, Write};
 use crate::http::now_s;
 use crate::keys::AccessKeys;
-use crate::mailbox::{Letter, Mailbox};
+use crate::mailbox::{Letter, Mailbox, Unwritten};
 use crate::node::{Attach, Node};
+use crate::session_log::ShardLog;
 use crate::sessions::{self, LeftBehind};
 
 /// The buffer that is lent to whichever socket has bytes.
@@ -34,6 +35,9 @@ const STOP_WAIT_MS: Millis = 7_500;
 /// A shard, the sockets of its connections, and the clock.
 pub(crate) struct ShardLoop {
     shard: Shard,
+    log: Option<ShardLog>,
+    /// Dropped when what came before them is written: whoever made them waits for it.
+    unwritten: Vec<Unwritten>,
     sockets: Vec<Option<ConnIo>>,
     mailbox: Arc<Mailbox>,
     node: Node,
@@ -59,6 +63,7 @@ pub(crate) struct ShardLoop {
 impl ShardLoop {
     pub(crate) fn new(
         mut shard: Shard,
+        log: Option<ShardLog>,
         mailbox: Arc<Mailbox>,
         node: Node,
         courier: Courier,
@@ -68,6 +73,8 @@ impl ShardLoop {
         shard.set_epoch(u64::try_from(since.as_millis()).unwrap_or_default());
         Self {
             shard,
+            log,
+            unwritten: Vec::new(),
             sockets: Vec::new(),
             mailbox,
             node,
@@ -139,7 +146,8 @@ impl ShardLoop {
         }
         self.shard.settle();
         self.carry_out_effects();
-        leaves_sessions.then_some(LeftBehind { shard: self.shard, epoch_ms: self.epoch_ms })
+        (leaves_sessions || self.log.is_some())
+            .then_some(LeftBehind { shard: self.shard, epoch_ms: self.epoch_ms })
     }
 
     fn drain_mailbox(&mut self) {
@@ -155,6 +163,7 @@ impl ShardLoop {
     fn take(&mut self, letter: Letter) {
         match letter {
             Letter::Command(command) => self.shard.apply(command, self.now),
+            Letter::Unwritten(unwritten) => self.unwritten.push(unwritten),
             Letter::End(saved) => _ = self.shard.restore(saved),
             Letter::Reserve(answer) => {
                 if let Some(id) = self.reserve() {
@@ -306,6 +315,7 @@ impl ShardLoop {
     /// Writes dirty connections; `true` when some are left for the next turn.
     fn flush_dirty(&mut self) -> bool {
         self.shard.settle();
+        self.write_log();
         for _ in 0..FLUSHES_PER_TURN {
             let Some(slot) = self.shard.next_dirty() else { return false };
             self.flush(slot);
@@ -374,7 +384,18 @@ impl ShardLoop {
         io.wake();
     }
 
+    /// Writes what has happened, before anybody learns of it by an effect or from a socket.
+    fn write_log(&mut self) {
+        if let Some(log) = &mut self.log
+            && !log.write(&mut self.shard)
+        {
+            self.log = None;
+        }
+        self.unwritten.clear();
+    }
+
     fn carry_out_effects(&mut self) {
+        self.write_log();
         for effect in self.shard.take_effects() {
             match effect {
                 Effect::Forward { shards, number, publish } => {

@@ -122,15 +122,13 @@ impl SessionFiles {
     /// Keeps other processes from the files as long as the value lives, also from those that ask by [`Self::lock_if_there`].
     ///
     /// # Errors
-    /// Another process has them, or the folder cannot be made.
+    /// [`io::ErrorKind::WouldBlock`]: another process has them. Or the folder cannot be made.
     pub fn lock(&self) -> io::Result<File> {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)?;
         let folder = File::open(&self.folder)?;
         match folder.try_lock() {
             Ok(()) => Ok(folder),
-            Err(TryLockError::WouldBlock) => Err(io::Error::other(
-                "it is in use by another process; stop the other service, or give this one a data folder of its own",
-            )),
+            Err(TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
             Err(TryLockError::Error(error)) => Err(error),
         }
     }

@@ -100,6 +100,8 @@ pub enum Durability {
     /// A planned stop, if the next start has the same data folder.
     #[default]
     Restart,
+    /// A process that is killed, too: a log in the data folder has everything before anybody learns of it.
+    Wal,
 }
 
 /// `[tls]`

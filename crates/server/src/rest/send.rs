@@ -42,7 +42,7 @@ pub(super) async fn send(
         if matches!(resource, Resource::Hub | Resource::Group) {
             publish.excluded = call.parameters.excluded().collect();
         }
-        call.node.publish(publish)?;
+        call.node.publish(publish).await?;
     }
     Ok(empty(StatusCode::ACCEPTED))
 }
