@@ -5,6 +5,7 @@ pub mod fault_proxy;
 pub mod http;
 pub mod issuer;
 pub mod once;
+pub mod outage;
 pub mod program;
 pub mod protobuf;
 pub mod raw;
