@@ -328,3 +328,21 @@ fn a_durable_handler_needs_a_data_folder() {
     assert!(ended.error.contains("cannot start") && ended.error.contains("/proc/nope"), "{ended:?}");
     assert!(!ended.error.contains(".."), "{ended:?}");
 }
+
+#[test]
+fn a_log_of_sessions_needs_a_data_folder_of_its_own() {
+    let wal = "listen = [\"127.0.0.1:0\"]\nreliable.durability = \"wal\"\n";
+    let folder = folder_with(&format!("data = \"/proc/nope\"\n{wal}"));
+    let ended = run(&folder, &["serve"], &[]);
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.error.contains("cannot start") && ended.error.contains("/proc/nope"), "{ended:?}");
+    assert!(ended.error.contains("reliable.durability") && !ended.error.contains(".."), "{ended:?}");
+    // While one service has it, no other one may take its sessions up, whatever it would do with them.
+    let server = Server::start_with_file(wal, &[]);
+    for durability in ["wal", "restart"] {
+        let text = format!("data = {:?}\n{wal}", server.folder().join("hublet-data"));
+        let ended = run(&folder_with(&text.replace("wal", durability)), &["serve"], &[]);
+        assert_eq!(ended.code, Some(1), "{ended:?}");
+        assert!(ended.error.contains("sessions is in use by another process. Stop"), "{ended:?}");
+    }
+}

@@ -84,9 +84,9 @@ fn what_rest_has_done_survives_and_a_stop_is_as_good_as_a_kill() {
         let changed = file.replace(&format!("\"{other}\""), &format!("\"{wanted}\""));
         fs::write(rig.server().folder().join("hublet.toml"), changed).expect("a file");
         if durability == "wal" {
-            rig.restart()
+            rig.restart();
         } else {
-            rig.kill()
+            rig.kill();
         }
         client.send(&json!({"type": "ping"}));
         client.be_there();

@@ -186,10 +186,11 @@ impl Shard {
         self.log.as_deref_mut().filter(|_| self.conns.get(slot as usize).is_some_and(Conn::outlives_socket))
     }
 
-    /// A message of another shard came.
+    /// A message of another shard came; without a number if that one has no log.
     pub(crate) fn forwarded(&mut self, from: usize, number: u64, publish: Arc<Publish>) {
         self.deliver(publish);
         match &mut self.log {
+            _ if number == 0 => {}
             Some(log) => log.applied(from, number),
             None => self.directory.confirmed.confirm(self.index, from, number),
         }

@@ -184,6 +184,11 @@ fn messages_between_shards_come_once_whoever_has_begun_a_new_log() {
         if number == 1 {
             receiver.bench.shard.apply(Command::Forwarded { from: 0, number, publish: text }, 0);
             assert!(receiver.write());
+            let unnumbered =
+                Publish::new("chat".into(), Target::User("nobody".into()), Payload::Text("".into()));
+            let command = Command::Forwarded { from: 0, number: 0, publish: Arc::new(unnumbered) };
+            receiver.bench.shard.apply(command, 0);
+            assert!(!receiver.write(), "a sender without a log changes no numbers");
         }
     }
     let read = |chunks: [&[Vec<u8>]; 2]| {
