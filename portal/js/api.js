@@ -11,12 +11,14 @@ export class ApiError extends Error {
    * @param {number} status 0 when there was no answer
    * @param {string} code
    * @param {string} message
+   * @param {string} [target] which part of the request was wrong: a parameter, or a property of the body
    */
-  constructor(status, code, message) {
+  constructor(status, code, message, target = "") {
     super(message);
     this.name = "ApiError";
     this.status = status;
     this.code = code;
+    this.target = target;
   }
 }
 
@@ -91,7 +93,7 @@ async function refusal(response) {
   }
   const code = document?.code ?? `Http${response.status}`;
   const message = document?.message ?? fallback(response.status);
-  return new ApiError(response.status, code, message);
+  return new ApiError(response.status, code, message, document?.target ?? "");
 }
 
 /** @param {number} status */

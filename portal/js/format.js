@@ -28,6 +28,7 @@ export function bytes(value) {
 
 /** @param {number} value milliseconds */
 export function milliseconds(value) {
+  if (value === 0) return "< 1 ms";
   if (value < 1) return `${value.toFixed(2)} ms`;
   if (value < 10) return `${value.toFixed(1)} ms`;
   return value < 10_000 ? `${Math.round(value)} ms` : `${(value / 1000).toFixed(1)} s`;

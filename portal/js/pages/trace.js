@@ -1,0 +1,186 @@
+// What clients, the app server and event handlers do, as it happens.
+import { messageOf } from "../api.js";
+import { h, replace, useStyle } from "../dom.js";
+import { clock, count, milliseconds, plural } from "../format.js";
+import { icon } from "../icons.js";
+import { badge, page } from "../components/page.js";
+import { empty, loading, notice } from "../components/states.js";
+import { streamTable } from "../components/stream.js";
+import { toast } from "../components/toast.js";
+import { eventDetail } from "./trace/detail.js";
+import { FILTERS, follow, lookBack } from "./trace/events.js";
+import { filterBar } from "./trace/filters.js";
+
+/** @typedef {import("./trace/events.js").TraceEvent} TraceEvent */
+/** @typedef {import("./trace/events.js").Filters} Filters */
+
+/** Events that the page remembers. */
+const KEEP = 5_000;
+
+/** @param {import("../router.js").Context} context */
+export async function render({ params, signal, setParams }) {
+  await Promise.all([useStyle("stream"), useStyle("trace"), useStyle("exchange")]);
+  let filters = /** @type {Filters} */ (Object.fromEntries(FILTERS.map((name) => [name, params.get(name) ?? ""])));
+  /** Ends following with the filters of before. */
+  let run = new AbortController();
+  /** What came while paused; null when not paused. @type {TraceEvent[]|null} */
+  let waiting = null;
+
+  const state = h("span", { role: "status" });
+  const held = h("span", { class: "quiet small" });
+  const trouble = h("div", {});
+  const recording = h("div", {});
+  const pauseButton = h("button", { class: "button", type: "button", on: { click: togglePause } });
+  const detailBox = h("div", { class: "detail-box", hidden: true });
+  const bar = filterBar({ filters, signal, onChange: (to) => { filters = to; setParams({ ...to }); restart(); } });
+  const stream = streamTable({
+    label: "Events", class: "trace", keep: KEEP, onSelect: open,
+    columns: [
+      { title: "Time", class: "time", cell: (event) => event.gap ? "" : clock(event.time) },
+      { title: "Event", class: "name", cell: (event) => event.gap ? "" : [levelMark(event), event.name] },
+      { title: "Message", class: "message", cell: what },
+      { title: "Hub", class: "hub", cell: (event) => only(event.hub, "hub") },
+      { title: "Connection", class: "connection mono", cell: (event) => only(event.connectionId, "connection") },
+      { title: "User", class: "user", cell: (event) => only(event.userId, "user") },
+      { title: "Group", class: "group", cell: (event) => only(event.group, "group") },
+    ],
+    toneOf: (event) => event.gap ? "gap" : event.level === "Error" ? "bad" : event.level === "Warning" ? "warn" : "",
+  });
+
+  /** A value that narrows the list when clicked. The event's own pane has the same for the keyboard. @param {string|undefined} text @param {keyof Filters} name */
+  function only(text, name) {
+    return text ? h("button", {
+      class: "link", type: "button", tabindex: "-1", title: `Show only ${text}`,
+      on: { click: (event) => { event.stopPropagation(); narrow({ [name]: text }); } },
+    }, text) : "";
+  }
+
+  /** @param {Partial<Filters>} to */
+  function narrow(to) {
+    bar.set({ ...filters, ...to });
+  }
+
+  /** @param {TraceEvent|null} event @param {boolean} [opened] */
+  function open(event, opened = false) {
+    detailBox.hidden = event === null;
+    replace(detailBox);
+    if (!event) return;
+    const detail = eventDetail(event, { signal: run.signal, narrow, onClose: () => { stream.select(null); open(null); stream.focus(); } });
+    detailBox.append(detail.element);
+    if (opened) detail.focus();
+  }
+  detailBox.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    stream.select(null);
+    open(null);
+    stream.focus();
+  });
+
+  function restart() {
+    run.abort();
+    run = new AbortController();
+    const { signal: mine } = run;
+    if (waiting) waiting = [];
+    stream.clear(loading("Asking for events…"));
+    open(null);
+    follow({
+      filters, signal: mine,
+      onEvents: (events, messages) => {
+        replace(trouble);
+        replace(recording, messages ? null : notice("note", "What clients send is not recorded yet.",
+          "Recording begins when somebody looks, and costs a little; connections and handler calls are always there. If this stays, switch it on in the configuration of the service."));
+        if (waiting) waiting = waiting.concat(events).slice(-KEEP);
+        else {
+          stream.append(events);
+          if (stream.rows().length === 0) stream.clear(nothing());
+        }
+        say();
+      },
+      onError: (error) => {
+        replace(trouble, notice("bad", "Events cannot be loaded now.", messageOf(error)));
+        if (stream.rows().length === 0) stream.clear(empty("No events.", "They appear as soon as the service answers."));
+      },
+    });
+    say();
+  }
+  signal.addEventListener("abort", () => run.abort());
+
+  function nothing() {
+    const filtered = FILTERS.some((name) => filters[name]);
+    return filtered
+      ? empty("Nothing matches yet.", "The page goes on waiting. Loosen the filters, or make it happen.")
+      : empty("Nothing has happened yet.", "Connect a client in the playground, or send a message: it appears here at once.",
+        h("a", { class: "button", href: "#/playground" }, "Open the playground"));
+  }
+
+  function say() {
+    replace(state, waiting ? badge("Paused", "warn") : badge("Live", "good live"));
+    replace(pauseButton, icon(waiting ? "play" : "pause"), waiting ? `Continue${waiting.length > 0 ? ` (${count(waiting.length)} new)` : ""}` : "Pause");
+    held.textContent = `${plural(stream.rows().length, "event")} here`;
+  }
+
+  function togglePause() {
+    if (waiting) {
+      const came = waiting;
+      waiting = null;
+      stream.append(came);
+    } else waiting = [];
+    say();
+  }
+
+  async function older() {
+    try {
+      const first = stream.rows().find((event) => !event.gap);
+      const more = await lookBack(filters, first?.id ?? Infinity, run.signal);
+      const taken = stream.prepend(more);
+      if (taken > 0) stream.toStart();
+      toast(taken > 0 ? `${plural(taken, "older event")} loaded.` : "The service remembers nothing older that matches.");
+      say();
+    } catch (error) {
+      if (!run.signal.aborted) toast(messageOf(error), "bad");
+    }
+  }
+
+  /** The events of this page as a file. */
+  function save() {
+    const events = stream.rows().filter((event) => !event.gap);
+    const text = events.map((event) => `${JSON.stringify(event)}\n`).join("");
+    const url = URL.createObjectURL(new Blob([text], { type: "application/jsonl" }));
+    h("a", { href: url, download: `trace-${new Date().toISOString().replaceAll(":", "-").slice(0, 19)}.jsonl` }).click();
+    setTimeout(() => URL.revokeObjectURL(url), 1_000);
+    toast(`${plural(events.length, "event")} saved as JSON lines.`);
+  }
+
+  const tool = (/** @type {string} */ name, /** @type {string} */ text, /** @type {() => void} */ click) =>
+    h("button", { class: "button", type: "button", on: { click } }, icon(name), text);
+  restart();
+  return page({
+    title: "Live trace", lead: "What clients, your app and event handlers do, as it happens.", class: "trace-page",
+    actions: [state],
+  },
+  h("div", { class: "stack-s" },
+    bar.element,
+    h("div", { class: "row-between tools" },
+      h("div", { class: "row" }, pauseButton,
+        tool("trash", "Clear", () => { stream.clear(nothing()); open(null); if (waiting) waiting = []; say(); }),
+        tool("history", "Look back", older), tool("download", "Export", save)),
+      held)),
+  trouble, recording,
+  h("div", { class: "trace-split" }, h("div", { class: "card" }, stream.element), detailBox));
+}
+
+/** A warning or an error is seen by its shape, too. @param {TraceEvent} event */
+function levelMark({ level }) {
+  return level === "Informational" ? null
+    : h("span", { class: `mark ${level === "Error" ? "bad" : "warn"}` }, icon(level === "Error" ? "error" : "warning"), h("span", { class: "hush" }, `${level}: `));
+}
+
+/** The message, and on the same line what else tells much. @param {TraceEvent} event */
+function what(event) {
+  if (event.gap) return `${plural(event.gap, "event is", "events are")} missing here: they came faster than this page could ask`;
+  const { payload, http, handler } = event;
+  const more = payload?.text ? payload.text.slice(0, 160)
+    : http ? milliseconds(http.durationMs)
+      : handler ? `${milliseconds(handler.durationMs)}${handler.attempts > 1 ? `, ${handler.attempts} attempts` : ""}` : "";
+  return [event.message, more ? h("code", {}, more) : null];
+}
