@@ -81,7 +81,7 @@ function attempts({ attempts: all }) {
     bar.style.setProperty("--wide", `${((each.durationMs ?? 0) / end) * 100}%`);
     return h("li", {},
       h("span", {}, `${index + 1}. ${each.error ?? (each.status === null ? "no answer" : `status ${each.status}`)}`),
-      h("span", { class: "quiet" }, `after ${milliseconds(each.sentAfterMs)}${each.durationMs === null ? "" : `, took ${milliseconds(each.durationMs)}`}`),
+      h("span", { class: "quiet" }, `${each.sentAfterMs === 0 ? "at once" : `after ${milliseconds(each.sentAfterMs)}`}${each.durationMs === null ? "" : `, took ${milliseconds(each.durationMs)}`}`),
       h("div", { class: "track" }, bar));
   }));
 }

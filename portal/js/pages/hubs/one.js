@@ -1,0 +1,122 @@
+// One hub: its settings, the webhook doctor, and the last calls of its handlers.
+import { ApiError, messageOf, pathOf, remove } from "../../api.js";
+import { h, replace } from "../../dom.js";
+import { icon } from "../../icons.js";
+import { linkTo } from "../../router.js";
+import { mayChange } from "../../session.js";
+import { confirm } from "../../components/dialog.js";
+import { field, textInput } from "../../components/fields.js";
+import { card, page } from "../../components/page.js";
+import { empty, failed, loading, notice } from "../../components/states.js";
+import { tabs } from "../../components/tabs.js";
+import { toast } from "../../components/toast.js";
+import { callList } from "./calls.js";
+import { doctor } from "./doctor.js";
+import { editor } from "./editor.js";
+import { sourceBadge } from "./list.js";
+import { loadHub } from "./settings.js";
+
+/** @typedef {import("../../router.js").Context} Context */
+/** @typedef {import("./settings.js").Hub} Hub */
+
+const back = () => h("a", { class: "back", href: linkTo("hubs") }, icon("back"), "Hubs");
+
+/** @param {string} name @param {Context} context */
+export async function oneHub(name, { params, signal, setParams }) {
+  const box = h("div", {}, loading());
+  const actions = h("div", { class: "row" });
+  const load = async () => {
+    try {
+      show(await loadHub(name, signal));
+    } catch (error) {
+      if (signal.aborted) return;
+      if (error instanceof ApiError && error.status === 404) replace(box, without());
+      else replace(box, failed("The hub could not be loaded.", messageOf(error), h("button", { class: "button", type: "button", on: { click: load } }, "Try again")));
+    }
+  };
+  const links = [
+    h("a", { class: "button", href: linkTo("connections", { hub: name }) }, icon("connections"), "Connections"),
+    h("a", { class: "button", href: linkTo("trace", { hub: name }) }, icon("trace"), "Live trace"),
+  ];
+
+  function without() {
+    const start = h("button", { class: "button primary", type: "button", on: { click: () => show({ name, source: "api", properties: {} }) } }, icon("plus"), "Make settings");
+    return card({}, empty("This hub has no settings.", "Clients can use it all the same. With settings their events go to your app.", mayChange() && start));
+  }
+
+  /** @param {Hub} hub */
+  function show(hub) {
+    const isFile = hub.source === "file";
+    replace(actions, ...links, !isFile && mayChange() && h("button", { class: "button danger", type: "button", on: { click: erase } }, icon("trash"), "Delete settings"));
+    const form = editor(hub, { signal, onSaved: (saved) => { hub = saved; } });
+    const all = tabs({
+      label: "Hub", selected: params.get("tab") ?? "settings", onSelect: (tab) => setParams({ tab: tab === "settings" ? null : tab }),
+      tabs: [
+        { id: "settings", title: "Settings", render: () => form.formView() },
+        { id: "json", title: "JSON", render: () => form.jsonView() },
+        { id: "test", title: "Test handlers", render: () => doctor(name, { signal, isDirty: form.isDirty }) },
+        { id: "calls", title: "Last calls", render: () => callList(name, signal) },
+      ],
+    });
+    replace(box, h("div", { class: "stack" },
+      isFile ? notice("note", "This hub can be changed in the configuration file only.", "The file is read again when it changes. What is in it goes before what is made here.")
+        : mayChange() ? null : notice("note", "This session may only read.", "Sign in with an access key to change settings."),
+      all.element, form.saveBar));
+    replace(state, sourceBadge(hub.source, true));
+  }
+
+  async function erase() {
+    const yes = await confirm({
+      title: `Delete the settings of ${name}?`, action: "Delete settings",
+      text: "Events of this hub go nowhere from then on, and clients come in by their tokens alone. Clients stay connected.",
+    });
+    if (!yes) return;
+    try {
+      await remove(pathOf("api/ext/hubs", name), { signal });
+      toast(`The settings of ${name} are deleted.`);
+      location.hash = linkTo("hubs");
+    } catch (error) {
+      if (!signal.aborted) toast(messageOf(error), "bad");
+    }
+  }
+
+  const state = h("span", {});
+  replace(actions, ...links);
+  load();
+  const made = page({ title: name, lead: state, actions: [actions], class: "hub" }, box);
+  made.prepend(back());
+  return made;
+}
+
+/** @param {Context} context */
+export function newHub({ signal }) {
+  if (!mayChange()) {
+    const made = page({ title: "New hub" }, notice("note", "This session may only read.", "Sign in with an access key to make a hub."));
+    made.prepend(back());
+    return made;
+  }
+  const name = textInput({ class: "mono", placeholder: "chat", autofocus: true, maxlength: 128 });
+  const named = field({ label: "Name", control: name, hint: "A letter first, then letters, digits and _ ` , . [ ]. It is part of the clients' address." });
+  const form = editor({ name: "", source: "api", properties: { eventHandlers: [{ urlTemplate: "", userEventPattern: "*", systemEvents: ["connect", "connected", "disconnected"] }] } }, {
+    signal, isNew: true,
+    nameOf: () => {
+      const text = name.value.trim();
+      named.setError(text === "" ? "The hub needs a name." : "");
+      if (text === "") name.focus();
+      return text;
+    },
+    onNameError: (text) => { named.setError(text); name.focus(); },
+    onSaved: (hub) => { location.hash = linkTo("hubs", {}, hub.name); },
+  });
+  const all = tabs({
+    label: "Settings of the new hub",
+    tabs: [
+      { id: "settings", title: "Settings", render: () => form.formView() },
+      { id: "json", title: "JSON", render: () => form.jsonView() },
+    ],
+  });
+  const made = page({ title: "New hub", lead: "A hub needs settings only to send events to your app, or to let clients in without a token.", class: "hub" },
+    card({}, h("div", { class: "narrow" }, named.element)), all.element, form.saveBar);
+  made.prepend(back());
+  return made;
+}
