@@ -1,15 +1,17 @@
 // The parts that pages are put together from.
 import { h } from "../dom.js";
+import { icon } from "../icons.js";
 
 /** @typedef {import("../dom.js").Child} Child */
 
 /**
  * A whole page: its head and what is below it.
- * @param {{ title: string, lead?: Child, actions?: Child[], class?: string }} head
+ * @param {{ title: string, lead?: Child, actions?: Child[], class?: string, back?: { href: string, title: string } }} head back: the page above this one
  * @param {...(Child|Child[])} content
  */
-export function page({ title, lead, actions = [], class: name = "" }, ...content) {
+export function page({ title, lead, actions = [], class: name = "", back }, ...content) {
   return h("div", { class: `page ${name}` },
+    back ? h("a", { class: "back", href: back.href }, icon("back"), back.title) : null,
     h("header", { class: "page-head" },
       h("div", {}, h("h1", {}, title), lead ? h("p", {}, lead) : null),
       actions.length > 0 && h("div", { class: "row" }, actions)),

@@ -19,7 +19,7 @@ import { loadHub } from "./settings.js";
 /** @typedef {import("../../router.js").Context} Context */
 /** @typedef {import("./settings.js").Hub} Hub */
 
-const back = () => h("a", { class: "back", href: linkTo("hubs") }, icon("back"), "Hubs");
+const back = { href: linkTo("hubs"), title: "Hubs" };
 
 /** @param {string} name @param {Context} context */
 export async function oneHub(name, { params, signal, setParams }) {
@@ -83,17 +83,13 @@ export async function oneHub(name, { params, signal, setParams }) {
   const state = h("span", {});
   replace(actions, ...links);
   load();
-  const made = page({ title: name, lead: state, actions: [actions], class: "hub" }, box);
-  made.prepend(back());
-  return made;
+  return page({ title: name, lead: state, actions: [actions], class: "hub", back }, box);
 }
 
 /** @param {Context} context */
 export function newHub({ signal }) {
   if (!mayChange()) {
-    const made = page({ title: "New hub" }, notice("note", "This session may only read.", "Sign in with an access key to make a hub."));
-    made.prepend(back());
-    return made;
+    return page({ title: "New hub", back }, notice("note", "This session may only read.", "Sign in with an access key to make a hub."));
   }
   const name = textInput({ class: "mono", placeholder: "chat", autofocus: true, maxlength: 128 });
   const named = field({ label: "Name", control: name, hint: "A letter first, then letters, digits and _ ` , . [ ]. It is part of the clients' address." });
@@ -115,8 +111,6 @@ export function newHub({ signal }) {
       { id: "json", title: "JSON", render: () => form.jsonView() },
     ],
   });
-  const made = page({ title: "New hub", lead: "A hub needs settings only to send events to your app, or to let clients in without a token.", class: "hub" },
+  return page({ title: "New hub", lead: "A hub needs settings only to send events to your app, or to let clients in without a token.", class: "hub", back },
     card({}, h("div", { class: "narrow" }, named.element)), all.element, form.saveBar);
-  made.prepend(back());
-  return made;
 }
