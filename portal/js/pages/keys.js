@@ -1,0 +1,146 @@
+// The access keys: see, copy, renew, and how an app uses them.
+import { get, messageOf, post } from "../api.js";
+import { h, replace, useStyle } from "../dom.js";
+import { icon } from "../icons.js";
+import { mayChange } from "../session.js";
+import { codeBlock } from "../components/code.js";
+import { copyButton } from "../components/copy.js";
+import { confirm } from "../components/dialog.js";
+import { badge, card, page } from "../components/page.js";
+import { failed, loading, notice } from "../components/states.js";
+import { tabs } from "../components/tabs.js";
+import { toast } from "../components/toast.js";
+
+/**
+ * @typedef {object} Keys
+ * @property {"development"|"configured"|"stored"} source
+ * @property {string} primaryKey
+ * @property {string|null} secondaryKey
+ * @property {string} primaryConnectionString
+ * @property {string|null} secondaryConnectionString
+ * @property {boolean} canRegenerate
+ * @property {string|null} reason
+ */
+/** @typedef {"Primary"|"Secondary"} Kind */
+
+/** What a key looks like while nobody asked to see it. */
+const MASK = "••••••••••••••••••••••••••••••••";
+
+/** @type {Record<Keys["source"], [string, "warn"|"note"|"accent"]>} */
+const SOURCES = {
+  development: ["Development key", "warn"],
+  configured: ["From the configuration", "note"],
+  stored: ["Kept in the data folder", "accent"],
+};
+
+/** @param {import("../router.js").Context} context */
+export async function render({ signal }) {
+  await useStyle("keys");
+  const body = h("div", { class: "stack" }, loading());
+  const head = { title: "Keys", lead: "Your app signs its calls and its clients' tokens with an access key. Both keys work, so that one can be renewed while the other is in use." };
+  if (!mayChange()) {
+    return page(head, notice("note", "This session may only read, so it does not see the keys.", "Sign in with an access key."));
+  }
+
+  async function load() {
+    try {
+      show(await get("api/ext/keys", { signal }));
+    } catch (error) {
+      if (!signal.aborted) replace(body, failed("The keys could not be loaded.", messageOf(error), h("button", { class: "button", type: "button", on: { click: load } }, "Try again")));
+    }
+  }
+
+  /** @param {Keys} keys */
+  function show(keys) {
+    const [source, tone] = SOURCES[keys.source] ?? [keys.source, "note"];
+    replace(body,
+      keys.source === "development" ? notice("warn", "This is the well-known key of development mode.", "Everybody knows it, so it works on this machine only. A service that others can reach makes keys of its own: start it with another listener, or with --production.") : null,
+      keys.canRegenerate ? null : notice("note", "These keys cannot be renewed here.", keys.reason ?? ""),
+      h("div", { class: "grid grid-2" },
+        keyCard("Primary", keys.primaryKey, keys.primaryConnectionString, badge(source, tone)),
+        keys.secondaryKey !== null && keys.secondaryConnectionString !== null
+          ? keyCard("Secondary", keys.secondaryKey, keys.secondaryConnectionString, badge(source, tone))
+          : card({ title: "Secondary key" }, h("p", { class: "quiet" }, "There is none. With a second key the first one can be renewed without a break."))),
+      usage(keys));
+
+    /** @param {Kind} kind @param {string} key @param {string} connectionString @param {Element} note */
+    function keyCard(kind, key, connectionString, note) {
+      return card({
+        title: `${kind} key`, note,
+        foot: keys.canRegenerate ? h("div", { class: "row-between" }, h("span", { class: "quiet small" }, "A new key replaces this one at once."),
+          h("button", { class: "button danger small", type: "button", on: { click: () => regenerate(kind, keys.secondaryKey !== null) } }, icon("refresh"), "Renew", h("span", { class: "hush" }, ` the ${kind.toLowerCase()} key`))) : null,
+      }, h("div", { class: "stack" },
+        secret(`${kind} key`, "Key", key, MASK),
+        secret(`${kind} connection string`, "Connection string", connectionString, connectionString.replace(key, MASK))));
+    }
+  }
+
+  /** @param {Kind} kind @param {boolean} hasOther */
+  async function regenerate(kind, hasOther) {
+    const other = kind === "Primary" ? "secondary" : "primary";
+    const yes = await confirm({
+      title: `Renew the ${kind.toLowerCase()} key?`, action: "Renew key",
+      text: ["From then on, whatever uses this key is refused: calls of your app, client URLs made with it, and sessions of the portal that signed in with it. ",
+        "Clients that are connected stay. ", hasOther ? `Have your app use the ${other} key first, then nothing stops.` : "There is no second key to use meanwhile."],
+    });
+    if (!yes) return;
+    try {
+      show(await post("api/ext/keys/:regenerate", { body: { keyType: kind }, signal }));
+      toast(`The ${kind.toLowerCase()} key is new. Give it to your app.`);
+    } catch (error) {
+      if (!signal.aborted) toast(messageOf(error), "bad");
+    }
+  }
+
+  load();
+  return page(head, body);
+}
+
+/**
+ * A value that is hidden until somebody wants to see it.
+ * @param {string} what
+ * @param {string} title
+ * @param {string} text
+ * @param {string} masked
+ */
+function secret(what, title, text, masked) {
+  let isShown = false;
+  const value = h("code", { class: "secret" });
+  const toggle = h("button", { class: "button small", type: "button", on: { click: () => { isShown = !isShown; draw(); } } });
+  const draw = () => {
+    value.textContent = isShown ? text : masked;
+    replace(toggle, icon("eye"), isShown ? "Hide" : "Show", h("span", { class: "hush" }, ` ${what}`));
+  };
+  draw();
+  return h("div", { class: "stack-s" },
+    h("div", { class: "row-between" }, h("h3", {}, title), h("div", { class: "row" }, toggle, copyButton(() => text, { what }))), value);
+}
+
+/** @param {Keys} keys */
+function usage({ source, primaryConnectionString }) {
+  // Only the key that everybody knows stands in the page unasked.
+  const connection = source === "development" ? primaryConnectionString : "PASTE THE CONNECTION STRING HERE";
+  const code = (/** @type {import("../components/code.js").Language} */ language, /** @type {string} */ label, /** @type {string[]} */ ...lines) => () => codeBlock(lines.join("\n"), { language, label });
+  return card({ title: "How an app uses a key", note: "keep it out of the code" }, tabs({
+    label: "Where",
+    tabs: [
+      { id: "env", title: "Environment", render: code("sh", "Environment variable",
+        "# In the shell that starts your app. The command line of hublet reads it, too.", `export WebPubSubConnectionString='${connection}'`) },
+      { id: "node", title: "Node", render: code("js", "Use in Node",
+        "import { WebPubSubServiceClient } from \"@azure/web-pubsub\";", "",
+        "const service = new WebPubSubServiceClient(process.env.WebPubSubConnectionString, \"chat\", { allowInsecureConnection: true });",
+        "const { url } = await service.getClientAccessToken({ userId: \"me\" });", "await service.sendToAll({ hello: \"world\" });") },
+      { id: "python", title: "Python", render: code("python", "Use in Python",
+        "import os", "from azure.messaging.webpubsubservice import WebPubSubServiceClient", "",
+        "service = WebPubSubServiceClient.from_connection_string(os.environ[\"WebPubSubConnectionString\"], hub=\"chat\")",
+        "print(service.get_client_access_token(user_id=\"me\")[\"url\"])", "service.send_to_all({\"hello\": \"world\"}, content_type=\"application/json\")") },
+      { id: "csharp", title: "C#", render: code("csharp", "Use in C#",
+        "using Azure.Messaging.WebPubSub;", "",
+        "var connection = Environment.GetEnvironmentVariable(\"WebPubSubConnectionString\");",
+        "var service = new WebPubSubServiceClient(connection, \"chat\");",
+        "var url = await service.GetClientAccessUriAsync(userId: \"me\");", "await service.SendToAllAsync(\"hello\");") },
+      { id: "cli", title: "Command line", render: code("sh", "Use on the command line",
+        "hublet token --hub chat --user me", "hublet send --hub chat 'hello'") },
+    ],
+  }).element);
+}
