@@ -12,7 +12,7 @@ import { count } from "../format.js";
 const BEYOND = 8; // rows drawn above and below those in sight
 
 /**
- * While its end is in sight it follows; who scrolls up stays where they are.
+ * While its end is in sight it follows; who scrolls up or chooses a row stays where they are.
  * @template {object} T
  * @param {{
  *   label: string, columns: StreamColumn<T>[], keep: number, class: string,
@@ -61,11 +61,13 @@ export function streamTable({ label, columns, keep, class: name, toneOf, onSelec
   }
 
   function draw() {
+    const isResized = height !== grid.clientHeight;
     height = grid.clientHeight;
     rowHeight = probe.getBoundingClientRect().height || rowHeight;
     const full = rows.length * rowHeight;
     body.style.height = `${full}px`;
     if (following) grid.scrollTop = grid.scrollHeight;
+    else if (isResized && selected) show(rows.indexOf(selected));
     const from = Math.max(0, Math.floor(grid.scrollTop / rowHeight) - BEYOND);
     const to = Math.min(rows.length, Math.ceil((grid.scrollTop + grid.clientHeight) / rowHeight) + BEYOND);
     const wanted = rows.slice(from, to);
@@ -106,6 +108,7 @@ export function streamTable({ label, columns, keep, class: name, toneOf, onSelec
   /** @param {T|null} row @param {boolean} opened */
   function choose(row, opened) {
     selected = row;
+    if (row) following = false; // It stays where it is while somebody reads it.
     plan();
     onSelect(row, opened);
   }
