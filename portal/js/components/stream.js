@@ -48,7 +48,7 @@ export function streamTable({ label, columns, keep, class: name, toneOf, onSelec
     if (grid.clientHeight !== height) return; // The box has another size now; nobody scrolled.
     const atEnd = grid.scrollTop + grid.clientHeight >= grid.scrollHeight - rowHeight / 2;
     if (atEnd) unseen = 0;
-    following = atEnd;
+    following = atEnd && (following || selected === null);
   }
 
   function plan() {
@@ -61,13 +61,15 @@ export function streamTable({ label, columns, keep, class: name, toneOf, onSelec
   }
 
   function draw() {
-    const isResized = height !== grid.clientHeight;
-    height = grid.clientHeight;
+    const before = rowHeight;
     rowHeight = probe.getBoundingClientRect().height || rowHeight;
+    const isResized = height !== grid.clientHeight || before !== rowHeight;
+    height = grid.clientHeight;
     const full = rows.length * rowHeight;
     body.style.height = `${full}px`;
     if (following) grid.scrollTop = grid.scrollHeight;
     else if (isResized && selected) show(rows.indexOf(selected));
+    else if (before !== rowHeight) grid.scrollTop *= rowHeight / before;
     const from = Math.max(0, Math.floor(grid.scrollTop / rowHeight) - BEYOND);
     const to = Math.min(rows.length, Math.ceil((grid.scrollTop + grid.clientHeight) / rowHeight) + BEYOND);
     const wanted = rows.slice(from, to);

@@ -1,14 +1,15 @@
 // What clients, the app server and event handlers do, as it happens.
 import { messageOf } from "../api.js";
 import { h, replace, useStyle } from "../dom.js";
-import { clock, count, milliseconds, plural } from "../format.js";
+import { clock, milliseconds, plural } from "../format.js";
 import { icon } from "../icons.js";
-import { badge, page } from "../components/page.js";
+import { page } from "../components/page.js";
+import { pauseControl } from "../components/pause.js";
 import { empty, loading, notice } from "../components/states.js";
 import { streamTable } from "../components/stream.js";
 import { toast } from "../components/toast.js";
 import { eventDetail } from "./trace/detail.js";
-import { FILTERS, follow, lookBack } from "./trace/events.js";
+import { FILTERS, followTrace, lookBack } from "./trace/events.js";
 import { filterBar } from "./trace/filters.js";
 
 /** @typedef {import("./trace/events.js").TraceEvent} TraceEvent */
@@ -23,14 +24,11 @@ export async function render({ params, signal, setParams }) {
   let filters = /** @type {Filters} */ (Object.fromEntries(FILTERS.map((name) => [name, params.get(name) ?? ""])));
   /** Ends following with the filters of before. */
   let run = new AbortController();
-  /** What came while paused; null when not paused. @type {TraceEvent[]|null} */
-  let waiting = null;
 
-  const state = h("span", { role: "status" });
   const held = h("span", { class: "quiet small" });
   const trouble = h("div", {});
   const recording = h("div", {});
-  const pauseButton = h("button", { class: "button", type: "button", on: { click: togglePause } });
+  const pause = /** @type {ReturnType<typeof pauseControl<TraceEvent>>} */ (pauseControl({ keep: KEEP, onContinue: (came) => { stream.append(came); say(); } }));
   const detailBox = h("div", { class: "detail-box", hidden: true });
   const bar = filterBar({ filters, signal, onChange: (to) => { filters = to; setParams({ ...to }); restart(); } });
   const stream = streamTable({
@@ -80,23 +78,24 @@ export async function render({ params, signal, setParams }) {
     run.abort();
     run = new AbortController();
     const { signal: mine } = run;
-    if (waiting) waiting = [];
+    let silent = 0;
+    pause.drop();
     stream.clear(loading("Asking for events…"));
     open(null);
-    follow({
+    followTrace({
       filters, signal: mine,
       onEvents: (events, messages) => {
         replace(trouble);
-        replace(recording, messages ? null : notice("note", "What clients send is not recorded yet.",
-          "Recording begins when somebody looks, and costs a little; connections and handler calls are always there. If this stays, switch it on in the configuration of the service."));
-        if (waiting) waiting = waiting.concat(events).slice(-KEEP);
-        else {
-          stream.append(events);
-          if (stream.rows().length === 0) stream.clear(nothing());
-        }
+        // The first question is what begins the recording.
+        silent = messages ? 0 : silent + 1;
+        replace(recording, silent < 2 ? null : notice("note", "What clients send is not recorded.",
+          "Connections and calls of event handlers are. Recording of messages costs a little, and is switched off in the configuration of the service."));
+        stream.append(pause.pass(events));
+        if (stream.rows().length === 0) stream.clear(nothing());
         say();
       },
       onError: (error) => {
+        pause.lose();
         replace(trouble, notice("bad", "Events cannot be loaded now.", messageOf(error)));
         if (stream.rows().length === 0) stream.clear(empty("No events.", "They appear as soon as the service answers."));
       },
@@ -114,18 +113,7 @@ export async function render({ params, signal, setParams }) {
   }
 
   function say() {
-    replace(state, waiting ? badge("Paused", "warn") : badge("Live", "good live"));
-    replace(pauseButton, icon(waiting ? "play" : "pause"), waiting ? `Continue${waiting.length > 0 ? ` (${count(waiting.length)} new)` : ""}` : "Pause");
     held.textContent = `${plural(stream.rows().length, "event")} here`;
-  }
-
-  function togglePause() {
-    if (waiting) {
-      const came = waiting;
-      waiting = null;
-      stream.append(came);
-    } else waiting = [];
-    say();
   }
 
   async function older() {
@@ -156,13 +144,13 @@ export async function render({ params, signal, setParams }) {
   restart();
   return page({
     title: "Live trace", lead: "What clients, your app and event handlers do, as it happens.", class: "trace-page",
-    actions: [state],
+    actions: [pause.state],
   },
   h("div", { class: "stack-s" },
     bar.element,
     h("div", { class: "row-between tools" },
-      h("div", { class: "row" }, pauseButton,
-        tool("trash", "Clear", () => { stream.clear(nothing()); open(null); if (waiting) waiting = []; say(); }),
+      h("div", { class: "row" }, pause.button,
+        tool("trash", "Clear", () => { stream.clear(nothing()); open(null); pause.drop(); say(); }),
         tool("history", "Look back", older), tool("download", "Export", save)),
       held)),
   trouble, recording,

@@ -3,6 +3,7 @@ import { get, messageOf, pathOf } from "../../api.js";
 import { h, replace, useStyle } from "../../dom.js";
 import { clock, count, milliseconds, plural } from "../../format.js";
 import { icon } from "../../icons.js";
+import { linkTo } from "../../router.js";
 import { openDialog } from "../../components/dialog.js";
 import { exchangeView, statusBadge } from "../../components/exchange.js";
 import { badge, card, time } from "../../components/page.js";
@@ -23,7 +24,7 @@ export function callList(hub, signal) {
       const again = h("button", { class: "button small", type: "button", on: { click: load } }, icon("refresh"), "Refresh");
       replace(box,
         handlers.length > 0 ? card({ title: "Handlers", note: "since their settings were loaded", class: "flush" }, statusTable(handlers)) : null,
-        card({ title: "Calls", note: again, class: "flush" }, callTable(hub, value.reverse(), signal, load)));
+        card({ title: "Calls", note: again, class: "flush calls" }, callTable(hub, value.reverse(), signal, load)));
     } catch (error) {
       if (!signal.aborted) replace(box, failed("The calls could not be loaded.", messageOf(error), h("button", { class: "button", type: "button", on: { click: load } }, "Try again")));
     }
@@ -56,7 +57,7 @@ function callTable(hub, rows, signal, reload) {
       { title: "Answer", cell: (row) => statusBadge(row) },
       { title: "Took", class: "num", cell: (row) => h("span", { class: "nowrap" }, milliseconds(row.durationMs), row.attempts.length > 1 ? h("span", { class: "quiet" }, ` (${plural(row.attempts.length, "attempt")})`) : null) },
       { title: "Result", class: "wide", cell: (row) => row.sentence },
-      { title: "Connection", class: "mono", cell: (row) => h("span", { class: "id clip", title: row.connectionId }, row.connectionId) },
+      { title: "Connection", class: "mono", cell: (row) => h("a", { class: "id clip", href: linkTo("trace", { hub, connection: row.connectionId }), title: `${row.connectionId}, in the live trace` }, row.connectionId) },
     ],
     empty: empty("No handler was called yet.", "Connect a client in the playground, or test the handlers."),
   });

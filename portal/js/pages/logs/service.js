@@ -1,12 +1,13 @@
 // The service's own log, as it is written.
-import { get, messageOf } from "../../api.js";
+import { messageOf } from "../../api.js";
 import { h, replace } from "../../dom.js";
-import { clock, count, dateTime, plural } from "../../format.js";
+import { clock, dateTime, plural } from "../../format.js";
+import { follow } from "../../follow.js";
 import { icon } from "../../icons.js";
-import { poll } from "../../poll.js";
 import { copyButton } from "../../components/copy.js";
 import { field, select, textInput } from "../../components/fields.js";
 import { badge, facts } from "../../components/page.js";
+import { pauseControl } from "../../components/pause.js";
 import { empty, loading, notice } from "../../components/states.js";
 import { streamTable } from "../../components/stream.js";
 
@@ -22,8 +23,7 @@ import { streamTable } from "../../components/stream.js";
  */
 
 const KEEP = 5_000;
-const WAIT_S = 20;
-const EVERY_MS = 250;
+const AT_FIRST = 500;
 const TYPING_MS = 300;
 /** @type {Record<string, ""|"note"|"warn"|"bad">} */
 const TONES = { ERROR: "bad", WARN: "warn", INFO: "note", DEBUG: "" };
@@ -32,15 +32,12 @@ const TONES = { ERROR: "bad", WARN: "warn", INFO: "note", DEBUG: "" };
 export function logView({ params, signal, setParams }) {
   let run = new AbortController();
   signal.addEventListener("abort", () => run.abort());
-  /** What came while paused; null when not paused. @type {Line[]|null} */
-  let waiting = null;
   /** @type {ReturnType<typeof setTimeout>|undefined} */
   let timer;
 
   const level = select([["", "All"], ["INFO", "Info and above"], ["WARN", "Warnings and errors"], ["ERROR", "Errors"]], { value: params.get("level") ?? "", on: { change: changed } });
   const text = textInput({ type: "search", value: params.get("text") ?? "", "data-search": true, placeholder: "in any field", on: { change: changed, input: () => { clearTimeout(timer); timer = setTimeout(changed, TYPING_MS); } } });
-  const pause = h("button", { class: "button", type: "button", on: { click: togglePause } });
-  const state = h("span", { role: "status" });
+  const pause = /** @type {ReturnType<typeof pauseControl<Line>>} */ (pauseControl({ keep: KEEP, onContinue: (came) => { stream.append(came); say(); } }));
   const held = h("span", { class: "quiet small" });
   const trouble = h("div", {});
   const detailBox = h("div", { class: "line-detail", hidden: true });
@@ -87,28 +84,19 @@ export function logView({ params, signal, setParams }) {
     run.abort();
     run = new AbortController();
     const { signal: mine } = run;
-    /** @type {string|undefined} */
-    let cursor;
-    if (waiting) waiting = [];
+    pause.drop();
     stream.clear(loading("Asking for the log…"));
     open(null, false);
-    poll(async () => {
-      const query = { ...filters, ...(cursor === undefined ? { top: 500 } : { after: cursor, wait: WAIT_S, top: 1_000 }) };
-      /** @type {{ value: Line[], next: string, lost: number }} */
-      const { value, next, lost } = await get("api/ext/logs", { query, signal: mine });
-      if (mine.aborted) return;
-      if (cursor !== undefined && lost > 0) value.unshift({ id: -1, time: value[0]?.time ?? "", level: "WARN", target: "", message: "", gap: lost });
-      cursor = next;
-      replace(trouble);
-      if (waiting) waiting = waiting.concat(value).slice(-KEEP);
-      else {
-        stream.append(value);
+    follow("api/ext/logs", {
+      query: filters, first: AT_FIRST, signal: mine,
+      onAnswer: (/** @type {Line[]} */ value, lost) => {
+        replace(trouble);
+        stream.append(pause.pass(lost > 0 ? [gap(lost), ...value] : value));
         if (stream.rows().length === 0) stream.clear(empty("No line matches yet.", "The page goes on waiting. Loosen the filters to see more."));
-      }
-      say();
-    }, {
-      every: EVERY_MS, signal: mine,
+        say();
+      },
       onError: (error) => {
+        pause.lose();
         replace(trouble, notice("bad", "The log cannot be loaded now.", messageOf(error)));
         if (stream.rows().length === 0) stream.clear(empty("No lines.", "They appear as soon as the service answers."));
       },
@@ -117,25 +105,19 @@ export function logView({ params, signal, setParams }) {
   }
 
   function say() {
-    replace(state, waiting ? badge("Paused", "warn") : badge("Live", "good live"));
-    replace(pause, icon(waiting ? "play" : "pause"), waiting ? `Continue${waiting.length > 0 ? ` (${count(waiting.length)} new)` : ""}` : "Pause");
     held.textContent = `${plural(stream.rows().length, "line")} here`;
-  }
-
-  function togglePause() {
-    if (waiting) {
-      const came = waiting;
-      waiting = null;
-      stream.append(came);
-    } else waiting = [];
-    say();
   }
 
   changed();
   return h("div", { class: "stack" },
     h("div", { class: "toolbar" }, field({ label: "Text", control: text }).element, field({ label: "Level", control: level }).element,
-      h("div", { class: "row" }, pause, state), held),
+      h("div", { class: "row" }, pause.button, pause.state), held),
     trouble, h("div", { class: "card" }, stream.element), detailBox);
+}
+
+/** @param {number} lost @returns {Line} */
+function gap(lost) {
+  return { id: -1, time: "", level: "WARN", target: "", message: "", gap: lost };
 }
 
 /** The message, and on the same line its fields. @param {Line} line */

@@ -1,6 +1,6 @@
 // What happens in the service, as the admin API tells it.
 import { get } from "../../api.js";
-import { poll } from "../../poll.js";
+import { MOST, follow } from "../../follow.js";
 
 /** @typedef {"Informational"|"Warning"|"Error"} Level */
 /**
@@ -32,11 +32,6 @@ export const FILTERS = /** @type {(keyof Filters)[]} */ (["hub", "connection", "
 /** @type {Level[]} */
 const LEVELS = ["Informational", "Warning", "Error"];
 
-/** The longest that the service holds a question open, in seconds. */
-const WAIT_S = 20;
-/** Time between two questions, so that a flood comes in large parts and not in many small ones. */
-const EVERY_MS = 250;
-const MOST = 1_000;
 const AT_FIRST = 200;
 
 /** @param {Filters} filters */
@@ -57,25 +52,19 @@ function ofLevel(events, { level }) {
  *   onEvents: (events: TraceEvent[], messages: boolean) => void,
  * }} options messages: whether what clients send is recorded as well
  */
-export function follow({ filters, signal, onEvents, onError }) {
-  /** @type {string|undefined} */
-  let cursor;
-  let lastTime = new Date().toISOString();
-  return poll(async () => {
-    const query = { ...queryOf(filters), ...(cursor === undefined ? { top: filters.level ? MOST : AT_FIRST } : { after: cursor, wait: WAIT_S, top: MOST }) };
-    const { value, next, lost, messages } = await get("api/ext/trace", { query, signal });
-    if (signal.aborted) return;
-    const events = ofLevel(value, filters);
-    if (cursor !== undefined && lost > 0) events.unshift(gap(lost, value[0]?.time ?? lastTime));
-    cursor = next;
-    lastTime = value.at(-1)?.time ?? lastTime;
-    onEvents(events, messages);
-  }, { every: EVERY_MS, signal, onError });
+export function followTrace({ filters, signal, onEvents, onError }) {
+  return follow("api/ext/trace", {
+    query: queryOf(filters), first: filters.level ? MOST : AT_FIRST, signal, onError,
+    onAnswer: (/** @type {TraceEvent[]} */ value, lost, { messages }) => {
+      const events = ofLevel(value, filters);
+      onEvents(lost > 0 ? [gap(lost), ...events] : events, messages);
+    },
+  });
 }
 
-/** @param {number} lost @param {string} time @returns {TraceEvent} */
-function gap(lost, time) {
-  return { id: -1, time, category: "", name: "", level: "Warning", message: "", gap: lost };
+/** @param {number} lost @returns {TraceEvent} */
+function gap(lost) {
+  return { id: -1, time: "", category: "", name: "", level: "Warning", message: "", gap: lost };
 }
 
 /**
