@@ -81,7 +81,8 @@ function attempts({ attempts: all }) {
     bar.style.setProperty("--wide", `${((each.durationMs ?? 0) / end) * 100}%`);
     return h("li", {},
       h("span", {}, `${index + 1}. ${each.error ?? (each.status === null ? "no answer" : `status ${each.status}`)}`),
-      h("span", { class: "quiet" }, `${each.sentAfterMs === 0 ? "at once" : `after ${milliseconds(each.sentAfterMs)}`}${each.durationMs === null ? "" : `, took ${milliseconds(each.durationMs)}`}`),
+      h("span", { class: "quiet" },
+        `${each.sentAfterMs === 0 ? "at once" : `after ${milliseconds(each.sentAfterMs)}`}${each.durationMs === null ? "" : `, took ${milliseconds(each.durationMs)}`}`),
       h("div", { class: "track" }, bar));
   }));
 }
@@ -112,7 +113,9 @@ function replayButton(exchange, { hub, signal, result, onReplayed }) {
       /** @type {Exchange} */
       const again = await post(pathOf("api/ext/hubs", hub, "exchanges", exchange.id, ":replay"), { signal });
       replace(result,
-        notice(again.ok ? "good" : "bad", `Replayed: ${again.status === null ? "no answer" : `status ${again.status}`} in ${milliseconds(again.durationMs)}.`, again.sentence),
+        notice(again.ok ? "good" : "bad",
+          `Replayed: ${again.status === null ? "no answer" : `status ${again.status}`} in ${milliseconds(again.durationMs)}.`,
+          again.sentence),
         again.response ? h("details", {}, h("summary", {}, "The new answer"), message(again.response, "New answer", "")) : null);
       onReplayed();
     } catch (error) {

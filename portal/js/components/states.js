@@ -1,4 +1,5 @@
 // What stands in place of content: nothing there, on its way, failed. Each says what happened and what to do.
+import { messageOf } from "../api.js";
 import { h } from "../dom.js";
 import { icon } from "../icons.js";
 
@@ -25,6 +26,16 @@ export function empty(title, advice, ...actions) {
  */
 export function failed(title, advice, ...actions) {
   return h("div", { class: "state bad", role: "alert" }, icon("error"), h("p", { class: "title" }, title), h("p", {}, advice), ...actions);
+}
+
+/**
+ * What could not be loaded, with a button that tries again.
+ * @param {string} title
+ * @param {unknown} error
+ * @param {() => void} again
+ */
+export function retry(title, error, again) {
+  return failed(title, messageOf(error), h("button", { class: "button", type: "button", on: { click: again } }, "Try again"));
 }
 
 /**

@@ -1,8 +1,7 @@
 // Tables, also of lists that come in pages.
-import { messageOf } from "../api.js";
 import { h, replace } from "../dom.js";
 import { icon } from "../icons.js";
-import { failed, loading } from "./states.js";
+import { loading, retry } from "./states.js";
 
 /** @typedef {import("../dom.js").Child} Child */
 /**
@@ -63,8 +62,7 @@ export function pagedTable({ label, columns, empty, signal, load }) {
       replace(box, table({ label, columns, rows: page.value, empty: empty() }));
     } catch (error) {
       if (signal.aborted || mine !== asked) return;
-      replace(box, failed("The list could not be loaded.", messageOf(error),
-        h("button", { class: "button", type: "button", on: { click: () => go(to) } }, "Try again")));
+      replace(box, retry("The list could not be loaded.", error, () => go(to)));
     }
   }
 

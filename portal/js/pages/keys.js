@@ -7,7 +7,7 @@ import { codeBlock } from "../components/code.js";
 import { copyButton } from "../components/copy.js";
 import { confirm } from "../components/dialog.js";
 import { badge, card, page } from "../components/page.js";
-import { failed, loading, notice } from "../components/states.js";
+import { loading, notice, retry } from "../components/states.js";
 import { tabs } from "../components/tabs.js";
 import { toast } from "../components/toast.js";
 
@@ -37,7 +37,10 @@ const SOURCES = {
 export async function render({ signal }) {
   await useStyle("keys");
   const body = h("div", { class: "stack" }, loading());
-  const head = { title: "Keys", lead: "Your app signs its calls and its clients' tokens with an access key. Both keys work, so that one can be renewed while the other is in use." };
+  const head = {
+    title: "Keys",
+    lead: "Your app signs its calls and its clients' tokens with an access key. Both keys work, so one can be renewed while the other is in use.",
+  };
   if (!mayChange()) {
     return page(head, notice("note", "This session may only read, so it does not see the keys.", "Sign in with an access key."));
   }
@@ -46,7 +49,7 @@ export async function render({ signal }) {
     try {
       show(await get("api/ext/keys", { signal }));
     } catch (error) {
-      if (!signal.aborted) replace(body, failed("The keys could not be loaded.", messageOf(error), h("button", { class: "button", type: "button", on: { click: load } }, "Try again")));
+      if (!signal.aborted) replace(body, retry("The keys could not be loaded.", error, load));
     }
   }
 
@@ -54,7 +57,10 @@ export async function render({ signal }) {
   function show(keys) {
     const [source, tone] = SOURCES[keys.source] ?? [keys.source, "note"];
     replace(body,
-      keys.source === "development" ? notice("warn", "This is the well-known key of development mode.", "Everybody knows it, so it works on this machine only. A service that others can reach makes keys of its own: start it with another listener, or with --production.") : null,
+      keys.source === "development"
+        ? notice("warn", "This is the well-known key of development mode.",
+          "Everybody knows it, so it works on this machine only. A service with another listener, or with --production, makes keys of its own.")
+        : null,
       keys.canRegenerate ? null : notice("note", "These keys cannot be renewed here.", keys.reason ?? ""),
       h("div", { class: "grid grid-2" },
         keyCard("Primary", keys.primaryKey, keys.primaryConnectionString, badge(source, tone)),
@@ -68,7 +74,9 @@ export async function render({ signal }) {
       return card({
         title: `${kind} key`, note,
         foot: keys.canRegenerate ? h("div", { class: "row-between" }, h("span", { class: "quiet small" }, "A new key replaces this one at once."),
-          h("button", { class: "button danger small", type: "button", on: { click: () => regenerate(kind, keys.secondaryKey !== null) } }, icon("refresh"), "Renew", h("span", { class: "hush" }, ` the ${kind.toLowerCase()} key`))) : null,
+          h("button", {
+            class: "button danger small", type: "button", on: { click: () => regenerate(kind, keys.secondaryKey !== null) },
+          }, icon("refresh"), "Renew", h("span", { class: "hush" }, ` the ${kind.toLowerCase()} key`))) : null,
       }, h("div", { class: "stack" },
         secret(`${kind} key`, "Key", key, MASK),
         secret(`${kind} connection string`, "Connection string", connectionString, connectionString.replace(key, MASK))));
@@ -120,7 +128,8 @@ function secret(what, title, text, masked) {
 function usage({ source, primaryConnectionString }) {
   // Only the key that everybody knows stands in the page unasked.
   const connection = source === "development" ? primaryConnectionString : "PASTE THE CONNECTION STRING HERE";
-  const code = (/** @type {import("../components/code.js").Language} */ language, /** @type {string} */ label, /** @type {string[]} */ ...lines) => () => codeBlock(lines.join("\n"), { language, label });
+  /** @param {import("../components/code.js").Language} language @param {string} label @param {...string} lines */
+  const code = (language, label, ...lines) => () => codeBlock(lines.join("\n"), { language, label });
   return card({ title: "How an app uses a key", note: "keep it out of the code" }, tabs({
     label: "Where",
     tabs: [

@@ -28,7 +28,7 @@ export async function render({ params, signal, setParams }) {
   const held = h("span", { class: "quiet small" });
   const trouble = h("div", {});
   const recording = h("div", {});
-  const pause = /** @type {ReturnType<typeof pauseControl<TraceEvent>>} */ (pauseControl({ keep: KEEP, onContinue: (came) => { stream.append(came); say(); } }));
+  const pause = pauseControl({ keep: KEEP, onContinue: (/** @type {TraceEvent[]} */ came) => { stream.append(came); say(); } });
   const detailBox = h("div", { class: "detail-box", hidden: true });
   const bar = filterBar({ filters, signal, onChange: (to) => { filters = to; setParams({ ...to }); restart(); } });
   const stream = streamTable({
@@ -45,7 +45,11 @@ export async function render({ params, signal, setParams }) {
     toneOf: (event) => event.gap ? "gap" : event.level === "Error" ? "bad" : event.level === "Warning" ? "warn" : "",
   });
 
-  /** A value that narrows the list when clicked. The event's own pane has the same for the keyboard. @param {string|undefined} text @param {keyof Filters} name */
+  /**
+   * A value that narrows the list when clicked. The event's own pane has the same for the keyboard.
+   * @param {string|undefined} text
+   * @param {keyof Filters} name
+   */
   function only(text, name) {
     return text ? h("button", {
       class: "link", type: "button", tabindex: "-1", title: `Show only ${text}`,
@@ -160,7 +164,8 @@ export async function render({ params, signal, setParams }) {
 /** A warning or an error is seen by its shape, too. @param {TraceEvent} event */
 function levelMark({ level }) {
   return level === "Informational" ? null
-    : h("span", { class: `mark ${level === "Error" ? "bad" : "warn"}` }, icon(level === "Error" ? "error" : "warning"), h("span", { class: "hush" }, `${level}: `));
+    : h("span", { class: `mark ${level === "Error" ? "bad" : "warn"}` },
+      icon(level === "Error" ? "error" : "warning"), h("span", { class: "hush" }, `${level}: `));
 }
 
 /** The message, and on the same line what else tells much. @param {TraceEvent} event */

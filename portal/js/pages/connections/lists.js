@@ -1,12 +1,12 @@
 // Connections, users and groups of a hub, a page at a time.
-import { messageOf, page as pageOf, pathOf } from "../../api.js";
+import { page as pageOf, pathOf } from "../../api.js";
 import { h, replace } from "../../dom.js";
 import { count, plural } from "../../format.js";
 import { icon } from "../../icons.js";
 import { mayChange } from "../../session.js";
 import { field, select, suggestions, textInput } from "../../components/fields.js";
 import { card, page } from "../../components/page.js";
-import { empty, failed, loading } from "../../components/states.js";
+import { empty, loading, retry } from "../../components/states.js";
 import { tabs } from "../../components/tabs.js";
 import { openComposer } from "./send.js";
 import { connectionTable, groupTable, userTable } from "./tables.js";
@@ -26,7 +26,10 @@ const PROTOCOLS = [
 export function lists({ params, signal, setParams }) {
   const part = (/** @type {string} */ name) => params.get(name) ?? "";
   /** @type {View} */
-  const view = { hub: part("hub"), tab: ["users", "groups"].includes(part("tab")) ? part("tab") : "connections", search: part("search"), user: part("user"), group: part("group"), protocol: part("protocol") };
+  const view = {
+    hub: part("hub"), tab: ["users", "groups"].includes(part("tab")) ? part("tab") : "connections",
+    search: part("search"), user: part("user"), group: part("group"), protocol: part("protocol"),
+  };
   const body = h("div", {}, loading());
   const actions = h("div", { class: "row" });
 
@@ -37,10 +40,11 @@ export function lists({ params, signal, setParams }) {
       const largest = value.toSorted((a, b) => b.connections - a.connections)[0];
       view.hub ||= largest?.hub ?? "";
       if (signal.aborted) return;
-      if (view.hub === "") replace(body, card({}, empty("No client is connected.", "Make a client URL and connect in the playground.", h("a", { class: "button", href: "#/urls" }, "Make a client URL"))));
-      else show(value, next !== null);
+      if (view.hub !== "") return show(value, next !== null);
+      replace(body, card({}, empty("No client is connected.", "Make a client URL and connect in the playground.",
+        h("a", { class: "button", href: "#/urls" }, "Make a client URL"))));
     } catch (error) {
-      if (!signal.aborted) replace(body, failed("The hubs could not be loaded.", messageOf(error), h("button", { class: "button", type: "button", on: { click: load } }, "Try again")));
+      if (!signal.aborted) replace(body, retry("The hubs could not be loaded.", error, load));
     }
   }
 
@@ -75,7 +79,9 @@ export function lists({ params, signal, setParams }) {
     });
     replace(actions,
       h("button", { class: "button", type: "button", on: { click: () => table?.refresh() } }, icon("refresh"), "Refresh"),
-      mayChange() && h("button", { class: "button", type: "button", on: { click: () => openComposer(pathOf("api/hubs", view.hub, ":send"), { signal, to: `everyone in ${view.hub}` }) } }, icon("send"), "Send to everyone"));
+      mayChange() && h("button", {
+        class: "button", type: "button", on: { click: () => openComposer(pathOf("api/hubs", view.hub, ":send"), { signal, to: `everyone in ${view.hub}` }) }
+      }, icon("send"), "Send to everyone"));
     replace(body, h("div", { class: "stack" }, hubChooser(hubs, thereAreMore, view.hub, choose), all.element));
   }
 
@@ -108,7 +114,10 @@ function filterBar(view, changed) {
       view[name] = control.value.trim();
       changed();
     };
-    const control = textInput({ type: "search", value: view[name], ...more, on: { change: take, input: () => { clearTimeout(timer); timer = setTimeout(take, TYPING_MS); } } });
+    const control = textInput({
+      type: "search", value: view[name], ...more,
+      on: { change: take, input: () => { clearTimeout(timer); timer = setTimeout(take, TYPING_MS); } },
+    });
     return field({ label, control }).element;
   };
   const find = (/** @type {string} */ placeholder) => input("Search", "search", { "data-search": true, placeholder });

@@ -45,7 +45,8 @@ export function oneConnection(hub, id, { signal }) {
         replace(body, shown.element);
       }
       shown.update(now);
-      replace(head, now.state === "open" ? badge("Open", "good live") : badge("Away", "warn"), h("span", { class: "mono small" }, id), copyButton(() => id, { what: "connection id" }));
+      replace(head, now.state === "open" ? badge("Open", "good live") : badge("Away", "warn"),
+        h("span", { class: "mono small" }, id), copyButton(() => id, { what: "connection id" }));
     } catch (error) {
       if (error instanceof ApiError && error.status === 404) gone();
       else throw error;
@@ -86,7 +87,10 @@ export function oneConnection(hub, id, { signal }) {
     };
     const dialog = openDialog({
       title: "Close this connection?",
-      body: [h("p", {}, "The client is told the reason. It may connect again as long as its URL is good."), field({ label: "Reason", control: reason, optional: true }).element],
+      body: [
+        h("p", {}, "The client is told the reason. It may connect again as long as its URL is good."),
+        field({ label: "Reason", control: reason, optional: true }).element,
+      ],
       foot: [
         h("button", { class: "button", type: "button", on: { click: () => dialog.close() } }, "Cancel"),
         h("button", { class: "button danger", type: "button", on: { click: go } }, "Close connection"),
@@ -110,19 +114,30 @@ export function oneConnection(hub, id, { signal }) {
 /** @param {string} hub @param {string} root @param {string} id @param {{ signal: AbortSignal, act: Act }} options */
 function board(hub, root, id, { signal, act }) {
   const about = h("div", {});
-  const groups = chips({ empty: "It is in no group.", remove: (group) => act("DELETE", `${root}/${pathOf("groups", group, "connections", id)}`, `Taken out of ${group}.`), what: "Take it out of" });
-  const roles = chips({ empty: "It may do nothing but send events.", remove: (role) => revoke(role), what: "Take away", canRemove: (role) => permissionOf(role) !== null });
+  const groups = chips({
+    empty: "It is in no group.",
+    remove: (group) => act("DELETE", `${root}/${pathOf("groups", group, "connections", id)}`, `Taken out of ${group}.`), what: "Take it out of",
+  });
+  const roles = chips({
+    empty: "It may do nothing but send events.", remove: (role) => revoke(role), what: "Take away",
+    canRemove: (role) => permissionOf(role) !== null,
+  });
 
   /** @param {string} permission @param {string} group @param {"PUT"|"DELETE"} method */
   const permit = (permission, group, method) =>
-    act(method, `${root}/${pathOf("permissions", permission, "connections", id)}`, method === "PUT" ? "The permission is granted." : "The permission is taken away.", { targetName: group });
+    act(method, `${root}/${pathOf("permissions", permission, "connections", id)}`,
+      method === "PUT" ? "The permission is granted." : "The permission is taken away.",
+      { targetName: group });
   const revoke = (/** @type {string} */ role) => {
     const found = permissionOf(role);
     return found ? permit(found.permission, found.group, "DELETE") : Promise.resolve(false);
   };
 
   const group = textInput({ placeholder: "lobby", on: { keydown: (event) => { if (event.key === "Enter") join(); } } });
-  const groupField = field({ label: "Add to group", control: group, behind: h("button", { class: "button", type: "button", on: { click: () => join() } }, icon("plus"), "Add") });
+  const groupField = field({
+    label: "Add to group", control: group,
+    behind: h("button", { class: "button", type: "button", on: { click: () => join() } }, icon("plus"), "Add"),
+  });
   async function join() {
     const name = group.value.trim();
     groupField.setError(name === "" ? "Name the group." : "");
@@ -180,7 +195,9 @@ function chips({ empty: without, what, remove, canRemove = () => true }) {
       last = text;
       replace(element, values.length === 0 ? h("p", { class: "quiet small" }, without)
         : h("ul", { class: "chips" }, values.map((value) => h("li", {}, h("span", {}, value),
-          mayChange() && canRemove(value) && h("button", { type: "button", "aria-label": `${what} ${value}`, title: `${what} ${value}`, on: { click: () => remove(value) } }, icon("close"))))),
+          mayChange() && canRemove(value) && h("button", {
+            type: "button", "aria-label": `${what} ${value}`, title: `${what} ${value}`, on: { click: () => remove(value) }
+          }, icon("close"))))),
       all > values.length ? h("p", { class: "quiet small" }, `and ${count(all - values.length)} more`) : null);
     },
   };

@@ -30,8 +30,11 @@ export function connectionTable(view, { signal, go }) {
       token, signal, query: { search: view.search, user: view.user, group: view.group, protocol: view.protocol },
     }),
     columns: /** @type {import("../../components/table.js").Column<Connection>[]} */ ([
-      { title: "Connection", class: "mono", cell: (row) => h("a", { class: "id clip", href: linkTo("connections", {}, view.hub, row.connectionId), title: row.connectionId }, row.connectionId) },
-      { title: "User", cell: (row) => row.userId === null ? h("span", { class: "quiet" }, "anonymous") : link(row.userId, "Only this user", () => go({ ...GONE, user: row.userId ?? "" })) },
+      { title: "Connection", class: "mono",
+        cell: ({ connectionId: id }) => h("a", { class: "id clip", href: linkTo("connections", {}, view.hub, id), title: id }, id) },
+      { title: "User", cell: (row) => row.userId === null
+        ? h("span", { class: "quiet" }, "anonymous")
+        : link(row.userId, "Only this user", () => go({ ...GONE, user: row.userId ?? "" })) },
       { title: "Protocol", cell: (row) => h("span", { class: "nowrap" }, protocolName(row.protocol), row.state === "detached" ? [" ", badge("Away", "warn")] : null) },
       { title: "Groups", class: "groups", cell: (row) => groups(row, go) },
       { title: "Since", cell: (row) => h("span", { class: "nowrap" }, time(row.connectedAt, relative(row.connectedAt))) },
@@ -48,7 +51,9 @@ function groups({ groups: first, groupCount }, go) {
   const shown = first.slice(0, GROUPS_SHOWN);
   const more = groupCount - shown.length;
   return h("span", { class: "row nowrap" },
-    shown.map((group) => h("button", { class: "pill clip", type: "button", title: `Only the group ${group}`, on: { click: () => go({ ...GONE, group }) } }, group)),
+    shown.map((group) => h("button", {
+      class: "pill clip", type: "button", title: `Only the group ${group}`, on: { click: () => go({ ...GONE, group }) }
+    }, group)),
     more > 0 ? h("span", { class: "quiet" }, `and ${count(more)} more`) : null);
 }
 

@@ -1,5 +1,5 @@
 // The last calls of a hub's handlers, each to be opened and sent again.
-import { get, messageOf, pathOf } from "../../api.js";
+import { get, pathOf } from "../../api.js";
 import { h, replace, useStyle } from "../../dom.js";
 import { clock, count, milliseconds, plural } from "../../format.js";
 import { icon } from "../../icons.js";
@@ -7,7 +7,7 @@ import { linkTo } from "../../router.js";
 import { openDialog } from "../../components/dialog.js";
 import { exchangeView, statusBadge } from "../../components/exchange.js";
 import { badge, card, time } from "../../components/page.js";
-import { empty, failed, loading } from "../../components/states.js";
+import { empty, loading, retry } from "../../components/states.js";
 import { table } from "../../components/table.js";
 
 /** @typedef {import("../../components/exchange.js").Exchange} Exchange */
@@ -19,14 +19,17 @@ export function callList(hub, signal) {
   async function load() {
     try {
       /** @type {[{ value: Exchange[], handlers: Status[] }, unknown]} */
-      const [{ value, handlers }] = await Promise.all([get(pathOf("api/ext/hubs", hub, "exchanges"), { query: { top: 100 }, signal }), useStyle("exchange")]);
+      const [{ value, handlers }] = await Promise.all([
+        get(pathOf("api/ext/hubs", hub, "exchanges"), { query: { top: 100 }, signal }),
+        useStyle("exchange"),
+      ]);
       if (signal.aborted) return;
       const again = h("button", { class: "button small", type: "button", on: { click: load } }, icon("refresh"), "Refresh");
       replace(box,
         handlers.length > 0 ? card({ title: "Handlers", note: "since their settings were loaded", class: "flush" }, statusTable(handlers)) : null,
         card({ title: "Calls", note: again, class: "flush calls" }, callTable(hub, value.reverse(), signal, load)));
     } catch (error) {
-      if (!signal.aborted) replace(box, failed("The calls could not be loaded.", messageOf(error), h("button", { class: "button", type: "button", on: { click: load } }, "Try again")));
+      if (!signal.aborted) replace(box, retry("The calls could not be loaded.", error, load));
     }
   }
   load();
@@ -52,12 +55,18 @@ function callTable(hub, rows, signal, reload) {
   return table({
     label: "Calls of event handlers, the newest first", rows,
     columns: [
-      { title: "Time", cell: (row) => h("button", { class: "link mono nowrap", type: "button", on: { click: () => open(hub, row, signal, reload) } }, time(row.time, clock(row.time))) },
+      { title: "Time",
+        cell: (row) => h("button", { class: "link mono nowrap", type: "button", on: { click: () => open(hub, row, signal, reload) } },
+          time(row.time, clock(row.time))) },
       { title: "Event", class: "mono", cell: (row) => row.event },
       { title: "Answer", cell: (row) => statusBadge(row) },
-      { title: "Took", class: "num", cell: (row) => h("span", { class: "nowrap" }, milliseconds(row.durationMs), row.attempts.length > 1 ? h("span", { class: "quiet" }, ` (${plural(row.attempts.length, "attempt")})`) : null) },
+      { title: "Took", class: "num",
+        cell: (row) => h("span", { class: "nowrap" }, milliseconds(row.durationMs),
+          row.attempts.length > 1 ? h("span", { class: "quiet" }, ` (${plural(row.attempts.length, "attempt")})`) : null) },
       { title: "Result", class: "wide", cell: (row) => row.sentence },
-      { title: "Connection", class: "mono", cell: (row) => h("a", { class: "id clip", href: linkTo("trace", { hub, connection: row.connectionId }), title: `${row.connectionId}, in the live trace` }, row.connectionId) },
+      { title: "Connection", class: "mono",
+        cell: ({ connectionId: id }) =>
+          h("a", { class: "id clip", href: linkTo("trace", { hub, connection: id }), title: `${id}, in the live trace` }, id) },
     ],
     empty: empty("No handler was called yet.", "Connect a client in the playground, or test the handlers."),
   });

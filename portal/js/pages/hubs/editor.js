@@ -39,7 +39,8 @@ export function editor(hub, { signal, isNew = false, onSaved, nameOf = () => hub
   const ask = checkbox({ label: "Only if the handlers agree", hint: "Asks each handler first whether it wants events of this service." });
   const discard = h("button", { class: "button", type: "button", on: { click: reset } }, "Discard");
   const save = h("button", { class: "button primary", type: "button", on: { click: store } }, isNew ? "Make hub" : "Save");
-  const saveBar = h("div", { class: "save-bar", hidden: !isNew }, trouble, h("div", { class: "row-between" }, text, ask.element, h("div", { class: "row" }, isNew ? null : discard, save)));
+  const saveBar = h("div", { class: "save-bar", hidden: !isNew }, trouble,
+    h("div", { class: "row-between" }, text, ask.element, h("div", { class: "row" }, isNew ? null : discard, save)));
   const view = h("div", {});
   /** Makes the view that is shown anew. */
   let redraw = () => {};
@@ -108,7 +109,10 @@ export function editor(hub, { signal, isNew = false, onSaved, nameOf = () => hub
       places = makePlaces();
       if (readOnly) return replace(view, shownJson(draft, { label: "Settings as JSON" }));
       const area = h("textarea", { class: "mono json", spellcheck: "false", rows: 24, value: textOf(draft), on: { input: take } });
-      const made = field({ label: "Settings as JSON", control: area, hint: "All settings; what is left out has its default. Paste the JSON of a cloud resource, or of az webpubsub hub show: its properties are taken." });
+      const made = field({
+        label: "Settings as JSON", control: area,
+        hint: "All settings; what is left out has its default. Paste the JSON of a cloud resource, or of az webpubsub hub show: its properties are taken.",
+      });
       places.add("", () => {}, area);
       for (const each of ["eventHandlers", "eventListeners", "anonymousConnectPolicy", "webSocketKeepAliveIntervalInSeconds", "chat"]) {
         places.add(each, (message) => made.setError(message), area);

@@ -4,7 +4,7 @@ import { icon } from "../../icons.js";
 import { choice } from "../../components/fields.js";
 import { card } from "../../components/page.js";
 import { placed, property } from "./fields.js";
-import { handlerForm } from "./handler.js";
+import { handlerForm, newHandler } from "./handler.js";
 import { listenerForm } from "./listener.js";
 import { assign } from "./settings.js";
 
@@ -25,7 +25,7 @@ export function settingsForm(form, settings, readOnly) {
     title: "Event handlers", one: "handler", note: "the first that names an event gets it", most: HANDLERS_MAX, ordered: true, path: "eventHandlers",
     without: "Without a handler nobody hears of events, and clients come in by their tokens alone.",
     all: () => settings.eventHandlers ?? [], set: (all) => assign(settings, "eventHandlers", all),
-    create: () => ({ urlTemplate: "", userEventPattern: "*", systemEvents: ["connect", "connected", "disconnected"] }),
+    create: newHandler,
     render: (handler, index) => handlerForm(form, handler, index), readOnly,
   });
   const listeners = entries(form, {

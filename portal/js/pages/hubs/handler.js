@@ -8,6 +8,11 @@ import { assign } from "./settings.js";
 /** @typedef {import("./fields.js").Form} Form */
 /** @typedef {import("./settings.js").Handler} Handler */
 
+/** What a handler is at first: it gets all events. @returns {Handler} */
+export function newHandler() {
+  return { urlTemplate: "", userEventPattern: "*", systemEvents: ["connect", "connected", "disconnected"] };
+}
+
 /**
  * @param {Form} form
  * @param {Handler} handler changed as somebody types
@@ -59,7 +64,9 @@ function authFields(form, path, handler) {
     }
     more.hidden = more.childElementCount === 0;
   };
-  const control = select([["None", "Nothing but the signature"], ["ManagedIdentity", "A token of this service's identity"], ["Header", "A header with a secret"]], {
+  const control = select([
+    ["None", "Nothing but the signature"], ["ManagedIdentity", "A token of this service's identity"], ["Header", "A header with a secret"],
+  ], {
     value: handler.auth?.type ?? "None",
     on: {
       change: () => {
@@ -98,7 +105,9 @@ function limits(form, path, handler) {
     onChange: (checked) => { assign(handler, "durable", checked || undefined); form.changed(); },
   });
   return h("div", { class: "grid grid-3" },
-    property(form, path, handler, "timeoutInSeconds", { label: "Time for an event, in seconds", optional: true, number: [1, 600], placeholder: "100", hint: "With all its retries." }),
+    property(form, path, handler, "timeoutInSeconds", {
+      label: "Time for an event, in seconds", optional: true, number: [1, 600], placeholder: "100", hint: "With all its retries."
+    }),
     property(form, path, handler, "maxConcurrency", { label: "Requests at a time", optional: true, number: [1, 10_000], placeholder: "256", hint: "On each thread." }),
     placed(form, `${path}.durable`, h("div", {}, durable.element)));
 }

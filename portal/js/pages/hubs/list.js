@@ -16,8 +16,13 @@ export function hubList({ signal }) {
   /** Where settings come from, by name. @type {Promise<Map<string, string>>|undefined} */
   let sources;
   const load = async (/** @type {string|null} */ token) => {
-    sources ??= get("api/ext/hubs", { signal }).then(({ value }) => new Map(value.map((/** @type {{ name: string, source: string }} */ hub) => [hub.name, hub.source])));
-    const [{ value, next }, known] = await Promise.all([pageOf("api/ext/inventory", { token, signal }), sources.catch(() => { sources = undefined; return new Map(); })]);
+    sources ??= get("api/ext/hubs", { signal })
+      .then(({ value }) =>
+        new Map(value.map((/** @type {{ name: string, source: string }} */ hub) => [hub.name, hub.source])));
+    const [{ value, next }, known] = await Promise.all([
+      pageOf("api/ext/inventory", { token, signal }),
+      sources.catch(() => { sources = undefined; return new Map(); }),
+    ]);
     return { value: value.map((/** @type {HubSummary} */ hub) => ({ ...hub, source: known.get(hub.hub) })), next };
   };
   const create = h("a", { class: "button primary", href: linkTo("hubs", { new: "1" }) }, icon("plus"), "New hub");
@@ -27,10 +32,13 @@ export function hubList({ signal }) {
     columns: /** @type {import("../../components/table.js").Column<Row>[]} */ ([
       { title: "Hub", cell: (row) => h("a", { class: "strong", href: linkTo("hubs", {}, row.hub) }, row.hub) },
       { title: "Settings", cell: (row) => sourceBadge(row.source, row.hasSettings) },
-      { title: "Connections", class: "num", cell: (row) => row.connections === 0 ? "0" : h("a", { href: linkTo("connections", { hub: row.hub }) }, count(row.connections)) },
+      { title: "Connections", class: "num",
+        cell: (row) => row.connections === 0 ? "0" : h("a", { href: linkTo("connections", { hub: row.hub }) }, count(row.connections)) },
       { title: "Users", class: "num", cell: (row) => count(row.users) },
       { title: "Groups", class: "num", cell: (row) => count(row.groups) },
-      { title: "Look", hidden: true, class: "num", cell: (row) => h("a", { class: "nowrap", href: linkTo("trace", { hub: row.hub }) }, "Live trace", h("span", { class: "hush" }, ` of ${row.hub}`)) },
+      { title: "Look", hidden: true, class: "num",
+        cell: (row) => h("a", { class: "nowrap", href: linkTo("trace", { hub: row.hub }) },
+          "Live trace", h("span", { class: "hush" }, ` of ${row.hub}`)) },
     ]),
     empty: () => empty("No hub has settings or clients.", "A hub needs no settings: clients can come to any name. Settings send their events to your app."),
   });

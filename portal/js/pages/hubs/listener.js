@@ -21,7 +21,9 @@ export function listenerForm(form, listener, index) {
     value: kindOf(listener),
     on: {
       change: () => {
-        listener.endpoint = kind.value === "Nats" ? { type: "Nats", url: "" } : { type: "EventHub", ...(kind.value === "key" ? { connectionString: "" } : { fullyQualifiedNamespace: "" }) };
+        listener.endpoint = kind.value === "Nats"
+          ? { type: "Nats", url: "" }
+          : { type: "EventHub", ...(kind.value === "key" ? { connectionString: "" } : { fullyQualifiedNamespace: "" }) };
         show();
         form.changed();
       },

@@ -7,12 +7,13 @@ import { mayChange } from "../../session.js";
 import { confirm } from "../../components/dialog.js";
 import { field, textInput } from "../../components/fields.js";
 import { card, page } from "../../components/page.js";
-import { empty, failed, loading, notice } from "../../components/states.js";
+import { empty, loading, notice, retry } from "../../components/states.js";
 import { tabs } from "../../components/tabs.js";
 import { toast } from "../../components/toast.js";
 import { callList } from "./calls.js";
 import { doctor } from "./doctor.js";
 import { editor } from "./editor.js";
+import { newHandler } from "./handler.js";
 import { sourceBadge } from "./list.js";
 import { loadHub } from "./settings.js";
 
@@ -31,7 +32,7 @@ export async function oneHub(name, { params, signal, setParams }) {
     } catch (error) {
       if (signal.aborted) return;
       if (error instanceof ApiError && error.status === 404) replace(box, without());
-      else replace(box, failed("The hub could not be loaded.", messageOf(error), h("button", { class: "button", type: "button", on: { click: load } }, "Try again")));
+      else replace(box, retry("The hub could not be loaded.", error, load));
     }
   };
   const links = [
@@ -40,14 +41,17 @@ export async function oneHub(name, { params, signal, setParams }) {
   ];
 
   function without() {
-    const start = h("button", { class: "button primary", type: "button", on: { click: () => show({ name, source: "api", properties: {} }) } }, icon("plus"), "Make settings");
+    const start = h("button", {
+      class: "button primary", type: "button", on: { click: () => show({ name, source: "api", properties: {} }) }
+    }, icon("plus"), "Make settings");
     return card({}, empty("This hub has no settings.", "Clients can use it all the same. With settings their events go to your app.", mayChange() && start));
   }
 
   /** @param {Hub} hub */
   function show(hub) {
     const isFile = hub.source === "file";
-    replace(actions, ...links, !isFile && mayChange() && h("button", { class: "button danger", type: "button", on: { click: erase } }, icon("trash"), "Delete settings"));
+    replace(actions, ...links,
+      !isFile && mayChange() && h("button", { class: "button danger", type: "button", on: { click: erase } }, icon("trash"), "Delete settings"));
     const form = editor(hub, { signal, onSaved: (saved) => { hub = saved; } });
     const all = tabs({
       label: "Hub", selected: params.get("tab") ?? "settings", onSelect: (tab) => setParams({ tab: tab === "settings" ? null : tab }),
@@ -59,7 +63,8 @@ export async function oneHub(name, { params, signal, setParams }) {
       ],
     });
     replace(box, h("div", { class: "stack" },
-      isFile ? notice("note", "This hub can be changed in the configuration file only.", "The file is read again when it changes. What is in it goes before what is made here.")
+      isFile ? notice("note", "This hub can be changed in the configuration file only.",
+        "The file is read again when it changes. What is in it goes before what is made here.")
         : mayChange() ? null : notice("note", "This session may only read.", "Sign in with an access key to change settings."),
       all.element, form.saveBar));
     replace(state, sourceBadge(hub.source, true));
@@ -93,7 +98,9 @@ export function newHub({ signal }) {
   }
   const name = textInput({ class: "mono", placeholder: "chat", autofocus: true, maxlength: 128 });
   const named = field({ label: "Name", control: name, hint: "A letter first, then letters, digits and _ ` , . [ ]. It is part of the clients' address." });
-  const form = editor({ name: "", source: "api", properties: { eventHandlers: [{ urlTemplate: "", userEventPattern: "*", systemEvents: ["connect", "connected", "disconnected"] }] } }, {
+  const form = editor({
+    name: "", source: "api", properties: { eventHandlers: [newHandler()] },
+  }, {
     signal, isNew: true,
     nameOf: () => {
       const text = name.value.trim();

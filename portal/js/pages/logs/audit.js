@@ -1,12 +1,12 @@
 // Who did what, from where, and whether it was done.
-import { get, messageOf } from "../../api.js";
+import { get } from "../../api.js";
 import { h, replace } from "../../dom.js";
 import { dateTime } from "../../format.js";
 import { icon } from "../../icons.js";
 import { linkTo } from "../../router.js";
 import { field, textInput } from "../../components/fields.js";
 import { badge, card, time } from "../../components/page.js";
-import { empty, failed, loading } from "../../components/states.js";
+import { empty, loading, retry } from "../../components/states.js";
 import { table } from "../../components/table.js";
 
 /** @typedef {{ time: string, who: string, from: string, action: string, target: string, result: string }} Entry */
@@ -24,20 +24,24 @@ export function auditView({ params, signal, setParams }) {
   /** @type {Entry[]} */
   let entries = [];
   const list = h("div", {}, loading());
-  const search = textInput({ type: "search", value: params.get("text") ?? "", "data-search": true, placeholder: "who, what, from where", on: { input: () => { setParams({ text: search.value.trim() }); draw(); } } });
+  const search = textInput({
+    type: "search", value: params.get("text") ?? "", "data-search": true, placeholder: "who, what, from where",
+    on: { input: () => { setParams({ text: search.value.trim() }); draw(); } },
+  });
 
   async function load() {
     try {
       ({ value: entries } = await get("api/ext/audit", { query: { top: MOST }, signal }));
       draw();
     } catch (error) {
-      if (!signal.aborted) replace(list, failed("The audit log could not be loaded.", messageOf(error), h("button", { class: "button", type: "button", on: { click: load } }, "Try again")));
+      if (!signal.aborted) replace(list, retry("The audit log could not be loaded.", error, load));
     }
   }
 
   function draw() {
     const wanted = search.value.trim().toLowerCase();
-    const rows = entries.filter((entry) => Object.values(entry).join(" ").toLowerCase().includes(wanted) || (ACTIONS[entry.action] ?? "").toLowerCase().includes(wanted));
+    const rows = entries.filter((entry) => Object.values(entry).join(" ").toLowerCase().includes(wanted)
+      || (ACTIONS[entry.action] ?? "").toLowerCase().includes(wanted));
     replace(list, table({
       label: "Audit log, the newest first", rows,
       columns: [
@@ -46,9 +50,12 @@ export function auditView({ params, signal, setParams }) {
         { title: "From", class: "mono", cell: (row) => row.from },
         { title: "Action", cell: (row) => [ACTIONS[row.action] ?? row.action, h("span", { class: "quiet mono small" }, ` ${row.action}`)] },
         { title: "On", cell: (row) => row.action.startsWith("hub.") && row.target ? h("a", { href: linkTo("hubs", {}, row.target) }, row.target) : row.target },
-        { title: "Result", class: "wide", cell: (row) => row.result === "ok" ? badge("Done", "good") : [badge("Refused", "bad"), " ", row.result.replace(/^refused: /, "")] },
+        { title: "Result", class: "wide",
+          cell: (row) => row.result === "ok" ? badge("Done", "good") : [badge("Refused", "bad"), " ", row.result.replace(/^refused: /, "")] },
       ],
-      empty: wanted ? empty("Nothing matches.", "Search for less.") : empty("Nobody has changed anything.", "What is done here and by the admin API is listed, also after a restart: audit.jsonl in the data folder has it all."),
+      empty: wanted
+        ? empty("Nothing matches.", "Search for less.")
+        : empty("Nobody has changed anything.", "What is done here and by the admin API is listed; audit.jsonl in the data folder has it all."),
     }));
   }
 

@@ -35,9 +35,14 @@ export function logView({ params, signal, setParams }) {
   /** @type {ReturnType<typeof setTimeout>|undefined} */
   let timer;
 
-  const level = select([["", "All"], ["INFO", "Info and above"], ["WARN", "Warnings and errors"], ["ERROR", "Errors"]], { value: params.get("level") ?? "", on: { change: changed } });
-  const text = textInput({ type: "search", value: params.get("text") ?? "", "data-search": true, placeholder: "in any field", on: { change: changed, input: () => { clearTimeout(timer); timer = setTimeout(changed, TYPING_MS); } } });
-  const pause = /** @type {ReturnType<typeof pauseControl<Line>>} */ (pauseControl({ keep: KEEP, onContinue: (came) => { stream.append(came); say(); } }));
+  const level = select([
+    ["", "All"], ["INFO", "Info and above"], ["WARN", "Warnings and errors"], ["ERROR", "Errors"],
+  ], { value: params.get("level") ?? "", on: { change: changed } });
+  const text = textInput({
+    type: "search", value: params.get("text") ?? "", "data-search": true, placeholder: "in any field",
+    on: { change: changed, input: () => { clearTimeout(timer); timer = setTimeout(changed, TYPING_MS); } },
+  });
+  const pause = pauseControl({ keep: KEEP, onContinue: (/** @type {Line[]} */ came) => { stream.append(came); say(); } });
   const held = h("span", { class: "quiet small" });
   const trouble = h("div", {});
   const detailBox = h("div", { class: "line-detail", hidden: true });
@@ -64,7 +69,8 @@ export function logView({ params, signal, setParams }) {
           h("button", { class: "button bare icon small", type: "button", "aria-label": "Close the line", on: { click: close } }, icon("close")))),
       facts([
         ["Time", dateTime(line.time)], ["Level", badge(line.level, TONES[line.level] ?? "")], ["Part", h("span", { class: "mono" }, line.target)],
-        ...Object.entries(line.fields ?? {}).map(([name, value]) => /** @type {[string, Element]} */ ([name, h("span", { class: "mono" }, typeof value === "string" ? value : JSON.stringify(value))])),
+        ...Object.entries(line.fields ?? {}).map(([name, value]) => /** @type {[string, Element]} */
+          ([name, h("span", { class: "mono" }, typeof value === "string" ? value : JSON.stringify(value))])),
       ]))));
     if (opened) title.focus();
   }

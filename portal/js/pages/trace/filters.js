@@ -35,7 +35,9 @@ export function filterBar({ filters, signal, onChange }) {
   const hubs = suggestions(/** @type {HTMLInputElement} */ (controls.hub));
   page("api/ext/inventory", { size: 200, signal }).then(({ value }) => hubs.set(value.map(({ hub }) => hub)), () => { /* Typing works without. */ });
 
-  const reset = h("button", { class: "button small", type: "button", on: { click: () => set(/** @type {Filters} */ (Object.fromEntries(FILTERS.map((name) => [name, ""])))) } }, "Clear filters");
+  const reset = h("button", {
+    class: "button small", type: "button", on: { click: () => set(/** @type {Filters} */ (Object.fromEntries(FILTERS.map((name) => [name, ""])))) }
+  }, "Clear filters");
   const summary = h("summary", {});
   const details = h("details", { class: "filters", open: matchMedia("(min-width: 62rem)").matches }, summary,
     h("div", { class: "toolbar" },
