@@ -35,6 +35,7 @@ impl Shard {
             phase: Phase::Reserved,
             dirty: false,
             announced: false,
+            ends_well: false,
             user: None,
             position_all: 0,
             position_user: 0,

@@ -18,6 +18,9 @@ impl Shard {
         } else {
             format!("Application server closed the connection. Reason: {reason}")
         };
+        if let Some(conn) = self.conns.get_mut(slot as usize) {
+            conn.ends_well = true;
+        }
         self.close(slot, CloseCode::NORMAL, "", &message, true, now);
     }
 
@@ -81,6 +84,9 @@ impl Shard {
             // Every close but a normal one may be followed by a recovery (client-protocols.md §5.7).
             if code != Some(CloseCode::NORMAL.0) && self.let_go(slot) {
                 return;
+            }
+            if let Some(conn) = self.conns.get_mut(slot as usize) {
+                conn.ends_well = true;
             }
             self.begin_closing(slot, Phase::Closed, reason, now);
         } else if let Some(conn) = self.conns.get_mut(slot as usize)

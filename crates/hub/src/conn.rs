@@ -110,6 +110,8 @@ pub(crate) struct Conn {
     pub(crate) dirty: bool,
     /// The client has its socket, so that its events are told.
     pub(crate) announced: bool,
+    /// The client or the application closed it in good order.
+    pub(crate) ends_well: bool,
     pub(crate) user: Option<Arc<str>>,
     pub(crate) position_all: u32,
     pub(crate) position_user: u32,

@@ -16,6 +16,7 @@ use crate::publish::{Publish, Variant};
 use crate::queue::Blocks;
 use crate::shard::{Effect, Shard};
 use crate::target::Audience;
+use crate::trace::Receivers;
 use crate::unacked::Batch;
 
 /// Different numbers for one batch that are looked for: a group whose members came at the same time has one, and a search
@@ -91,6 +92,7 @@ impl Shard {
             shard_queue_bytes_max: self.limits.shard_queue_bytes_max,
             queued_bytes: self.queued_bytes,
             recorded: self.log.as_ref().map(|_| Vec::new()),
+            receivers: self.traces_messages().then(Receivers::default),
             slow: Vec::new(),
             overflowed: Vec::new(),
         };
@@ -116,11 +118,14 @@ impl Shard {
         };
         audience.for_each(hubs, give);
         self.queued_bytes = walk.queued_bytes;
-        let Walk { batch, recorded, slow, overflowed, .. } = walk;
+        let Walk { batch, recorded, slow, overflowed, receivers, .. } = walk;
         if let (Some(log), Some(batch), Some(receivers)) = (&mut self.log, batch, recorded)
             && !receivers.is_empty()
         {
             log.delivered(&batch, &receivers);
+        }
+        if let Some(receivers) = receivers {
+            self.trace_publishes(publishes, &receivers);
         }
         for slot in slow {
             self.cut_slow_consumer(slot);
@@ -145,6 +150,8 @@ struct Walk<'a> {
     queued_bytes: usize,
     /// Sessions that have the batch, if that is recorded.
     recorded: Option<Vec<Slot>>,
+    /// Only if somebody looks.
+    receivers: Option<Receivers>,
     slow: Vec<Slot>,
     overflowed: Vec<Slot>,
 }
@@ -158,6 +165,9 @@ struct Aligned {
 
 impl Walk<'_> {
     fn give(&mut self, slot: Slot, conn: &mut Conn) {
+        if let Some(receivers) = &mut self.receivers {
+            receivers.note(slot);
+        }
         let before = conn.queue.queued_bytes();
         if conn.protocol.is_reliable() {
             self.give_reliable(slot, conn);

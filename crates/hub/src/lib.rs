@@ -34,6 +34,7 @@ mod streams;
 mod target;
 #[cfg(test)]
 mod testing;
+mod trace;
 mod unacked;
 mod upstream;
 
@@ -48,6 +49,7 @@ pub use reliable::Attempt;
 pub use saved::{Saved, Undelivered, Unreadable};
 pub use shard::{AfterFlush, Effect, Shard};
 pub use target::Target;
+pub use trace::{Fact, Trace, TraceLevel};
 pub use upstream::{HubPolicies, HubPolicy};
 
 /// Monotonic milliseconds since the process started; the caller's clock, an argument everywhere in this crate.

@@ -12,6 +12,7 @@ use crate::conn::{Conn, Phase, Slot};
 use crate::limits::{CLOSE_TIMEOUT_MS, UNACKED_BYTES_MAX, UNACKED_MESSAGES_MAX};
 use crate::publish::Publish;
 use crate::shard::{Effect, Shard};
+use crate::trace::{Fact, TraceLevel};
 use crate::unacked::{Batch, Numbered, Unacked};
 
 /// Why a connection ended that the application is told (client-protocols.md §9.3).
@@ -123,6 +124,7 @@ impl Shard {
         conn.queue.clear();
         self.waiting.push_back((ends, id));
         self.cancel_invocations(slot);
+        self.trace(TraceLevel::Lifecycle, slot, || Fact::Detached);
         self.effects.push(Effect::DropSocket(slot));
         true
     }
@@ -251,6 +253,7 @@ impl Shard {
         }
         self.queued_bytes += conn.queue.queued_bytes();
         self.mark_dirty(slot);
+        self.trace(TraceLevel::Lifecycle, slot, || Fact::Resumed);
         true
     }
 

@@ -15,6 +15,7 @@ use crate::publish::Publish;
 use crate::reliable::Reliable;
 use crate::shard::Shard;
 use crate::target::Target;
+use crate::trace::{Fact, TraceLevel};
 
 /// Reason of the close when nothing handles a simple client's frame (client-protocols.md §2.3).
 pub(crate) const INTERNAL_ERROR: &str = "Internal server error";
@@ -84,13 +85,19 @@ impl Shard {
                 }
             }
             Protocol::SimpleEvent => {
-                let name = Arc::clone(&self.message_event);
-                self.ask(slot, name, None, frame.into_payload(), Vec::new(), now);
+                let (name, payload) = (Arc::clone(&self.message_event), frame.into_payload());
+                self.trace(TraceLevel::Messages, slot, || {
+                    Fact::SentEvent(Arc::clone(&name), payload.clone())
+                });
+                self.ask(slot, name, None, payload, Vec::new(), now);
             }
             Protocol::SimpleSendToGroup { group, no_echo } => {
                 if conn.permissions.allows(GroupAction::Send, group) {
-                    let (group, no_echo) = (Arc::clone(group), *no_echo);
-                    if let Some(publish) = self.to_group(slot, group, no_echo, frame.into_payload()) {
+                    let (group, no_echo, payload) = (Arc::clone(group), *no_echo, frame.into_payload());
+                    self.trace(TraceLevel::Messages, slot, || {
+                        Fact::SentToGroup(Arc::clone(&group), payload.clone())
+                    });
+                    if let Some(publish) = self.to_group(slot, group, no_echo, payload) {
                         self.publish(publish);
                     }
                 } else {
@@ -103,6 +110,9 @@ impl Shard {
 
     /// Executes one request of a PubSub client.
     pub(crate) fn request(&mut self, slot: Slot, op: ClientOp<'_>, now: Millis) {
+        if self.traces_messages() {
+            self.trace_request(slot, &op);
+        }
         match op {
             ClientOp::Ping => self.control(slot, |format| format.pong_frame()),
             ClientOp::SequenceAck { sequence_id } => self.acknowledged_up_to(slot, sequence_id),
@@ -185,7 +195,9 @@ impl Shard {
     ) {
         let Some(ack_id) = ack_id else {
             // Without an ack id a refusal is silent and the connection stays (client-protocols.md D5, D6).
-            let _ = run(self);
+            if let Err(error) = run(self) {
+                self.trace_refusal(slot, &error);
+            }
             return;
         };
         let result =
@@ -209,7 +221,14 @@ impl Shard {
                 log.succeeded(slot, ack_id);
             }
         }
+        if let Err(error) = &result {
+            self.trace_refusal(slot, error);
+        }
         self.control(slot, |format| format.ack_frame(ack_id, result.as_ref().err()));
+    }
+
+    fn trace_refusal(&mut self, slot: Slot, error: &AckError<'_>) {
+        self.trace(TraceLevel::Messages, slot, || Fact::Refused(error.to_string()));
     }
 
     pub(crate) fn check<'a>(

@@ -19,6 +19,7 @@ use crate::members::{Member, position};
 use crate::publish::Publish;
 use crate::queue::OutQueue;
 use crate::saved::Log;
+use crate::trace::{Fact, Trace, TraceLevel};
 use crate::upstream::HubPolicies;
 
 /// Why a connection ended that the application is told (client-protocols.md §9.3).
@@ -50,6 +51,8 @@ pub enum Effect {
     },
     /// A reliable connection lost its socket and stays: drop the socket alone.
     DropSocket(Slot),
+    /// Something happened that somebody looks for, see [`Shard::set_trace_level`].
+    Trace(Box<Trace>),
     /// Read on from a connection that was [`Shard::is_paused`].
     Resume(Slot),
     /// The connection is gone from the hub: drop its socket.
@@ -105,6 +108,8 @@ pub struct Shard {
     pub(crate) ticks: u64,
     /// What is still to be written, if changes are recorded.
     pub(crate) log: Option<Box<Log>>,
+    /// What is told as [`Effect::Trace`].
+    pub(crate) trace_level: TraceLevel,
     /// Room for the texts that filters make, kept from one to the next.
     pub(crate) scratch: Scratch,
 }
@@ -137,6 +142,7 @@ impl Shard {
             slow_consumers: 0,
             ticks: 0,
             log: None,
+            trace_level: TraceLevel::Nothing,
             scratch: Scratch::default(),
         }
     }
@@ -285,6 +291,7 @@ impl Shard {
             return false;
         }
         self.add_to_group(slot, group);
+        self.trace(TraceLevel::Messages, slot, || Fact::Joined(Arc::clone(group)));
         self.tell_presence(slot, group, EventKind::GroupJoined);
         true
     }
@@ -356,6 +363,7 @@ impl Shard {
         self.changed(slot);
         if let Some(name) = name {
             self.drop_state(slot, &name);
+            self.trace(TraceLevel::Messages, slot, || Fact::Left(Arc::clone(&name)));
             self.tell_presence(slot, &name, EventKind::GroupLeft);
         }
     }
@@ -383,6 +391,7 @@ impl Shard {
         self.leave_all(slot);
         self.cancel_streams(slot);
         self.drop_states(slot);
+        self.trace_end(slot, reason);
         self.tell_disconnected(slot, reason);
         if let Some(log) = self.log_of(slot) {
             log.ended(slot);

@@ -573,6 +573,7 @@ impl World {
                     client.expected.clear();
                     client.decoder = Decoder::new(Role::Client, 1 << 20);
                 }
+                Effect::Trace(_) => panic!("nobody looks"),
                 Effect::Resume(_) => panic!("no client of the simulation sends while it waits"),
                 Effect::Drop(slot) => {
                     self.clients.remove(&(shard, slot));

@@ -103,6 +103,7 @@ impl Bench {
             },
             Effect::CancelEvent { event, invoked, .. } => format!("cancel {event} {invoked}"),
             Effect::DropSocket(_) => "drop socket".to_owned(),
+            Effect::Trace(trace) => format!("{:?}", trace.fact),
             Effect::Resume(_) => "resume".to_owned(),
             Effect::Drop(_) => "drop".to_owned(),
             Effect::Forward { .. } => unreachable!("there is one shard"),

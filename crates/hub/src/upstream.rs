@@ -15,6 +15,7 @@ use crate::publish::Publish;
 use crate::session::{Frame, INTERNAL_ERROR};
 use crate::shard::{Effect, Shard};
 use crate::target::Target;
+use crate::trace::{Fact, TraceLevel};
 
 /// What the settings of a hub mean for its shards.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -85,6 +86,7 @@ impl Shard {
             return;
         }
         conn.announced = true;
+        self.trace(TraceLevel::Lifecycle, slot, || Fact::Started);
         self.announce(slot);
         self.log_session(slot);
     }
@@ -249,6 +251,7 @@ impl Shard {
 
     /// Sends a message to one client.
     fn send(&mut self, slot: Slot, payload: Payload, metadata: Metadata) {
+        self.trace(TraceLevel::Messages, slot, || Fact::Delivered(payload.clone()));
         let Some(conn) = self.conns.get(slot as usize) else { return };
         let Some(hub) = self.hubs.name(conn.hub) else { return };
         let mut message = Publish::new(Arc::clone(hub), Target::Connection(conn.id), payload);

@@ -1,6 +1,7 @@
 //! One connection's socket: reads into a lent buffer, writes straight from the shared frames.
 
 use std::io::{self, IoSlice};
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -155,6 +156,11 @@ impl ConnIo {
                 Self::outcome(Pin::new(&mut self.stream).poll_flush(&mut cx).map_ok(|()| 0))
             }
         }
+    }
+
+    /// The address of the client, if the system still knows it.
+    pub(crate) fn peer(&self) -> Option<IpAddr> {
+        self.stream.peer()
     }
 
     /// Closes the writing side; reading goes on so that the peer gets our close frame and not a reset.

@@ -17,15 +17,18 @@ mod http;
 mod hubs;
 mod issuer;
 mod listen;
+mod log_tail;
 mod mailbox;
 mod node;
 mod portal;
+mod recent;
 mod reload;
 mod rest;
 mod session_log;
 mod sessions;
 mod shard_loop;
 mod stream;
+mod trace;
 
 use std::fs::File;
 use std::io;
@@ -48,6 +51,7 @@ pub use crate::hubs::HubChanges;
 use crate::hubs::Hubs;
 use crate::issuer::Issuers;
 use crate::keys::Rotation;
+pub use crate::log_tail::{LogLine, LogTail};
 use crate::node::Node;
 use crate::portal::Portal;
 pub use crate::reload::Reloaded;
@@ -55,6 +59,7 @@ use crate::rest::RateLimit;
 use crate::session_log::ShardLog;
 use crate::sessions::FoundSessions;
 use crate::shard_loop::ShardLoop;
+use crate::trace::Tracer;
 
 /// This node's number in connection ids; there is one node until clustering exists.
 const NODE_ID: u16 = 1;
@@ -77,6 +82,7 @@ pub struct Server {
     audit: Arc<Audit>,
     /// Nobody else writes logs of sessions.
     _sessions_lock: Option<File>,
+    tracer: Arc<Tracer>,
 }
 
 /// An address the service listens on.
@@ -89,15 +95,20 @@ pub struct Endpoint {
 }
 
 impl Server {
-    /// Binds all listeners and starts one thread per shard. Connections are accepted when it returns.
+    /// Binds all listeners and starts one thread per shard. Connections are accepted when it returns. `log` has the last
+    /// lines of the process's log, which the admin API shows.
     ///
     /// # Errors
-    /// A listener cannot be bound, the logs of sessions cannot be written, the certificate cannot be read or made, new access keys cannot be written, the settings
-    /// of hubs that are kept cannot be read or used, or a thread cannot be started.
-    pub fn start(config: &Arc<Config>) -> io::Result<Self> {
+    /// A listener cannot be bound, the logs of sessions or the resource logs cannot be written, the certificate cannot be
+    /// read or made, new access keys cannot be written, the settings of hubs that are kept cannot be read or used, or a
+    /// thread cannot be started.
+    pub fn start(config: &Arc<Config>, log_tail: LogTail) -> io::Result<Self> {
         let shards = config.shards;
         let node = Node::new(shards, config.durability == Durability::Wal);
+        let tracer = Arc::new(Tracer::new(config)?);
         let upstream = Upstream::new(config.environment.clone())?;
+        let observer = Arc::clone(&tracer);
+        upstream.use_observer(Box::new(move |notice| observer.observe(notice)));
         let told = node.clone();
         let tell_shards = move |rules: &RulesByHub| told.configure(&Arc::new(policies(rules)));
         let store = Store::at(&config.data);
@@ -162,6 +173,8 @@ impl Server {
                 portal: portal.clone(),
                 rotation: Arc::clone(&rotation),
                 audit: Arc::clone(&audit),
+                tracer: Arc::clone(&tracer),
+                log_tail: log_tail.clone(),
             };
             let context = HttpContext::new(shared, Courier::new(Arc::clone(&upstream)), index);
             let context = Arc::new(context);
@@ -204,6 +217,7 @@ impl Server {
             control,
             rotation,
             audit,
+            tracer,
             _sessions_lock: sessions_lock,
         })
     }
@@ -247,6 +261,9 @@ impl Server {
         let _ = end(self.control.stop());
         if !self.audit.stop().is_none_or(end) {
             tracing::error!("The audit log was not written in time: its last actions are lost.");
+        }
+        if let Some(thread) = self.tracer.end() {
+            let _ = end(thread);
         }
     }
 }
@@ -295,7 +312,8 @@ async fn run_shard(
         tokio::spawn(listen::accept_loop(listener, acceptor, Arc::clone(context)));
     }
     let courier = context.courier.clone();
-    let shard_loop = ShardLoop::new(shard, log, Arc::clone(mailbox), node.clone(), courier, config);
+    let tracer = Arc::clone(&context.tracer);
+    let shard_loop = ShardLoop::new(shard, log, Arc::clone(mailbox), node.clone(), courier, tracer, config);
     // A turn bounds its own work; tokio's budget would only cut a batch of reads in two.
     let left_behind = tokio::task::coop::unconstrained(shard_loop.run()).await;
     if let Some(left_behind) = left_behind {

@@ -1,10 +1,13 @@
 //! The driver of one shard: sockets and mailbox in, hub, sockets out, in bounded turns on one thread.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use hublet_hub::{Accept, AfterFlush, ClientEvent, Command, Effect, EventKind, Millis, Shard, Slot, Verdict};
+use hublet_hub::{
+    Accept, AfterFlush, ClientEvent, Command, Effect, EventKind, Millis, Shard, Slot, Trace, Verdict,
+};
 use hublet_upstream::Courier;
 use hublet_upstream::courier::OnVerdict;
 use hublet_wire::id::ConnId;
@@ -20,6 +23,7 @@ use crate::mailbox::{Letter, Mailbox, Unwritten};
 use crate::node::{Attach, Node};
 use crate::session_log::ShardLog;
 use crate::sessions::{self, LeftBehind};
+use crate::trace::Tracer;
 
 /// The buffer that is lent to whichever socket has bytes.
 const READ_BUFFER_BYTES: usize = 64 << 10;
@@ -42,6 +46,9 @@ pub(crate) struct ShardLoop {
     mailbox: Arc<Mailbox>,
     node: Node,
     courier: Courier,
+    tracer: Arc<Tracer>,
+    /// What happened in this turn, with the addresses of the clients.
+    traces: Vec<(Trace, Option<IpAddr>)>,
     keys: AccessKeys,
     message_bytes_max: usize,
     random: SystemRandom,
@@ -67,6 +74,7 @@ impl ShardLoop {
         mailbox: Arc<Mailbox>,
         node: Node,
         courier: Courier,
+        tracer: Arc<Tracer>,
         config: &Config,
     ) -> Self {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -79,6 +87,8 @@ impl ShardLoop {
             mailbox,
             node,
             courier,
+            tracer,
+            traces: Vec::new(),
             keys: config.keys.clone(),
             message_bytes_max: config.limits.message_bytes,
             random: SystemRandom::new(),
@@ -104,6 +114,7 @@ impl ShardLoop {
         loop {
             self.now = self.node.now();
             self.shard.begin_turn(self.now);
+            self.shard.set_trace_level(self.tracer.level());
             if self.now >= next_tick {
                 next_tick = self.now + TICK_MS;
                 self.shard.tick(self.now);
@@ -113,6 +124,7 @@ impl ShardLoop {
             let reads_left = self.read_ready();
             let writes_left = self.flush_dirty();
             self.carry_out_effects();
+            self.hand_over_traces();
             if self.node.is_stopping() && self.may_end() {
                 return self.end();
             }
@@ -146,6 +158,7 @@ impl ShardLoop {
         }
         self.shard.settle();
         self.carry_out_effects();
+        self.hand_over_traces();
         (leaves_sessions || self.log.is_some())
             .then_some(LeftBehind { shard: self.shard, epoch_ms: self.epoch_ms })
     }
@@ -402,6 +415,7 @@ impl ShardLoop {
                     self.node.forward(self.shard.index(), shards, number, &publish);
                 }
                 Effect::Event(event) => self.dispatch(*event),
+                Effect::Trace(trace) => self.note(*trace),
                 Effect::CancelEvent { conn, event, invoked: true } => {
                     self.courier.cancel_invocation(conn, event);
                 }
@@ -413,6 +427,19 @@ impl ShardLoop {
                     self.node.detached();
                 }
             }
+        }
+    }
+
+    /// Keeps what happened until the end of the turn.
+    fn note(&mut self, trace: Trace) {
+        let socket = trace.conn.and_then(|conn| self.sockets.get(conn.slot as usize)?.as_ref());
+        let address = socket.and_then(ConnIo::peer);
+        self.traces.push((trace, address));
+    }
+
+    fn hand_over_traces(&mut self) {
+        if !self.traces.is_empty() {
+            self.tracer.take(std::mem::take(&mut self.traces));
         }
     }
 

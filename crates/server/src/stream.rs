@@ -1,6 +1,7 @@
 //! A client's socket, plain or under TLS, as one type.
 
 use std::io;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -28,6 +29,15 @@ impl Stream {
             Self::Plain(tcp) => Ok(Self::Plain(TcpStream::from_std(tcp.into_std()?)?)),
             tls @ Self::Tls(_) => Ok(tls),
         }
+    }
+
+    /// The address of the other side, if the system still knows it.
+    pub(crate) fn peer(&self) -> Option<IpAddr> {
+        let tcp = match self {
+            Self::Plain(tcp) => tcp,
+            Self::Tls(tls) => tls.get_ref().0,
+        };
+        tcp.peer_addr().ok().map(|address| address.ip())
     }
 }
 

@@ -19,6 +19,7 @@ use crate::gate::Ticket;
 use crate::guard;
 use crate::meaning::Meaning;
 use crate::node::Upstream;
+use crate::observer::{HandlerCall, Notice};
 use crate::origin::Origin;
 use crate::report;
 use crate::resolver::Resolver;
@@ -94,7 +95,8 @@ impl Delivery {
         }
         endpoint.counters.count(&outcome);
         let number = self.upstream.next_exchange();
-        endpoint.journal.push(number, event, record, outcome.as_ref().err());
+        let entry = endpoint.journal.push(number, event, record, outcome.as_ref().err());
+        self.upstream.observe(&Notice::Called(HandlerCall::new(&entry, endpoint)));
         (number, outcome)
     }
 
@@ -198,6 +200,9 @@ impl Delivery {
                 };
                 if let Err(refusal) = &verdict {
                     report::refused(&endpoint, &text, refusal);
+                    if let Some((name, text)) = report::refusal_name(&endpoint, refusal) {
+                        upstream.observe(&Notice::NotValidated { hub: &endpoint.hub, name, text: &text });
+                    }
                 }
                 verdict
             }

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 pub(crate) use self::diagnosis::{Site, refusal_sentence, sentence};
 pub use self::exchange::{Attempt, Exchange, Message};
-pub(crate) use self::journal::Journal;
+pub(crate) use self::journal::{Entry, Journal};
 pub(crate) use self::record::{KEPT_BYTES_MAX, Record};
 
 /// What a test of one event handler found.

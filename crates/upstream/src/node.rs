@@ -14,6 +14,7 @@ use crate::durable;
 use crate::environment::{Environment, SigningKeys};
 use crate::guard::Guard;
 use crate::listener::{DRAIN_TIMEOUT, Listeners, TokenSource};
+use crate::observer::{Notice, Observer};
 use crate::outbox::Outbox;
 use crate::pace::Pace;
 use crate::request::RequestMaker;
@@ -35,6 +36,7 @@ pub struct Upstream {
     listeners: Listeners,
     jars: Jars,
     outbox: OnceLock<Outbox>,
+    observer: OnceLock<Observer>,
     /// How many there have been.
     exchanges: AtomicU64,
 }
@@ -69,6 +71,7 @@ impl Upstream {
             listeners: Listeners::new(tls.config(), source),
             jars: Jars::default(),
             outbox: OnceLock::new(),
+            observer: OnceLock::new(),
             exchanges: AtomicU64::new(0),
             pace,
             tls,
@@ -121,6 +124,19 @@ impl Upstream {
     pub fn use_outbox(&self, outbox: Outbox) {
         // The first one stays.
         let _ = self.outbox.set(outbox);
+    }
+
+    /// Tells this function what goes on between the service and event handlers. It must be quick and must not wait. To be
+    /// called before there are clients.
+    pub fn use_observer(&self, observer: Observer) {
+        // The first one stays.
+        let _ = self.observer.set(observer);
+    }
+
+    pub(crate) fn observe(&self, notice: &Notice<'_>) {
+        if let Some(observer) = self.observer.get() {
+            observer(notice);
+        }
     }
 
     /// Waits until what is kept to be delivered later is on the disk, and listeners have what is for them, for at most 10 s.

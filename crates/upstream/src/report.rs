@@ -45,7 +45,8 @@ pub(crate) fn not_handled(endpoint: &Endpoint, event: &ClientEvent, failure: &Fa
     }
 }
 
-fn unexpected(event: &ClientEvent, status: StatusCode) -> String {
+/// What is said of an answer that is no success.
+pub(crate) fn unexpected(event: &ClientEvent, status: StatusCode) -> String {
     let (name, kind, category, request) = names(&event.kind);
     format!(
         "HttpHandlerUnexpectedResponse: Sending message during operation hub:{},event:{name},type:{kind},category:{category},\
@@ -74,6 +75,18 @@ pub(crate) fn refused(endpoint: &Endpoint, origin: &str, refusal: &Refusal) {
         let site = Site { host: endpoint.authority(), origin };
         warn!("{text} {}", refusal_sentence(refusal, &site));
     }
+}
+
+/// The name and the text of a refusal as the cloud service has them; `None`: it is nothing to do with the handler.
+pub(crate) fn refusal_name(endpoint: &Endpoint, refusal: &Refusal) -> Option<(&'static str, String)> {
+    let text = refusal_text(&endpoint.shown_validation_url(), refusal)?;
+    let name = match refusal {
+        Refusal::Status(_) => "AbuseProtectionResponseInvalidStatusCode",
+        Refusal::Origin(_) => "AbuseProtectionResponseMissingAllowedOrigin",
+        Refusal::Fault(_) | Refusal::Host | Refusal::Lost => "AbuseProtectionResponseFailed",
+    };
+    let text = text.split_once(": ").map_or_else(|| text.clone(), |(_, text)| text.to_owned());
+    Some((name, text))
 }
 
 /// `None`: it is nothing to do with the handler.

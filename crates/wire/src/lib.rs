@@ -11,6 +11,7 @@ pub mod name;
 pub mod odata;
 pub mod percent;
 pub mod reconnection;
+pub mod signalr;
 pub mod ws;
 
 mod members;

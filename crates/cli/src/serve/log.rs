@@ -1,9 +1,17 @@
-//! The log, on standard error.
+//! The log, on standard error; and its last lines, for the admin API.
+
+mod line;
 
 use std::io::{self, IsTerminal};
 
-use tracing_subscriber::EnvFilter;
+use hublet_server::LogTail;
+use hublet_server::config::LogFormat;
 use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
+
+use self::line::{JsonLines, Keep};
 
 use crate::failure::Failure;
 
@@ -27,16 +35,19 @@ pub(super) fn filter(text: &str) -> Result<EnvFilter, Failure> {
     EnvFilter::builder().parse(format!("{SILENCED},{text}")).map_err(|_| wrong())
 }
 
-/// Starts logging. Standard output stays free for what the service prints when it starts.
-pub(super) fn start(filter: EnvFilter) {
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
+/// Starts logging, and returns the last lines. Standard output stays free for what the service prints when it starts.
+pub(super) fn start(filter: EnvFilter, format: LogFormat) -> LogTail {
+    let tail = LogTail::default();
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal())
-        .with_target(false)
         // It would report a log that cannot be written with `eprintln!`, which then panics: nobody could connect any more.
-        .log_internal_errors(false)
-        .init();
+        .log_internal_errors(false);
+    let lines: Box<dyn Layer<_> + Send + Sync> = match format {
+        LogFormat::Text => lines.with_ansi(io::stderr().is_terminal()).with_target(false).boxed(),
+        LogFormat::Json => lines.event_format(JsonLines).boxed(),
+    };
+    tracing_subscriber::registry().with(filter).with(lines).with(Keep(tail.clone())).init();
+    tail
 }
 
 #[cfg(test)]

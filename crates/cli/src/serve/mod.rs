@@ -34,7 +34,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     // Before the file is read, so that no change of it is missed.
     let seen = reload::look(&args.file());
     let config = Arc::new(configuration(&args)?);
-    log::start(log::filter(&config.log)?);
+    let tail = log::start(log::filter(&config.log)?, config.log_format);
     let files = open_files::raise_limit();
     tracing::debug!(files, shards = config.shards, "starting");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -42,7 +42,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
         // Before anything is served, so that no signal is missed.
         let mut signals = Signals::listen()?;
         let mut reload = Reload::new(args, seen);
-        let server = Server::start(&config).map_err(|error| cannot_start(&error))?;
+        let server = Server::start(&config, tail).map_err(|error| cannot_start(&error))?;
         banner::print(&config, server.endpoints())?;
         let name = loop {
             tokio::select! {

@@ -4,10 +4,10 @@
 use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
-use clap::builder::BoolishValueParser;
+use clap::builder::{BoolishValueParser, PossibleValuesParser, TypedValueParser};
 use hublet_server::config::{
-    AuthSettings, Config, ConfigError, ConfigFile, LimitSettings, PortalSettings, RestSettings, Settings,
-    TlsListenSettings,
+    AuthSettings, Config, ConfigError, ConfigFile, LimitSettings, LogFormat, PortalSettings, RestSettings,
+    Settings, TlsListenSettings,
 };
 
 use super::CONFIG_HINT;
@@ -76,6 +76,9 @@ pub(crate) struct Args {
     /// What to log: error, warn, info, debug or trace; default: info
     #[arg(long, value_name = "FILTER", env = "HUBLET_LOG")]
     log: Option<String>,
+    /// How lines of the log are written: text for people, or one JSON object a line; default: text
+    #[arg(long, value_name = "FORMAT", env = "HUBLET_LOG_FORMAT", value_parser = PossibleValuesParser::new(["text", "json"]).map(|name| log_format(&name)))]
+    log_format: Option<LogFormat>,
     #[command(flatten)]
     limits: Limits,
 }
@@ -143,6 +146,7 @@ impl Args {
             data: self.data.clone(),
             shards: self.shards,
             log: self.log.clone(),
+            log_format: self.log_format,
             auth: AuthSettings {
                 access_keys: access_keys
                     .map(|keys| keys.split(',').map(|key| key.trim().to_owned()).collect()),
@@ -173,6 +177,10 @@ impl Args {
             ..Settings::default()
         }
     }
+}
+
+fn log_format(name: &str) -> LogFormat {
+    if name == "json" { LogFormat::Json } else { LogFormat::Text }
 }
 
 fn wrong(error: &ConfigError) -> Failure {

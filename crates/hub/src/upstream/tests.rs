@@ -70,6 +70,7 @@ impl Bench {
             }
             Effect::CancelEvent { event, .. } => format!("cancel {event}"),
             Effect::DropSocket(_) => unreachable!("no client is reliable"),
+            Effect::Trace(_) => unreachable!("nobody looks"),
             Effect::Resume(_) => "resume".to_owned(),
             Effect::Drop(_) => "drop".to_owned(),
             Effect::Forward { .. } => unreachable!("there is one shard"),

@@ -9,6 +9,7 @@ mod file;
 mod hubs;
 mod resolve;
 mod settings;
+mod trace;
 mod upstream;
 
 use std::net::SocketAddr;
@@ -25,6 +26,9 @@ pub(crate) use hubs::{check_listeners, compile as compile_hubs};
 pub(crate) use resolve::is_loopback_host;
 pub use settings::{
     Durability, LimitSettings, PortalSettings, ReliableSettings, RestSettings, Settings, TlsListenSettings,
+};
+pub use trace::{
+    Category, LiveTrace, LiveTraceSettings, LogFormat, LogOutput, ResourceLogSettings, ResourceLogs,
 };
 pub use upstream::{IdentitySettings, SecretSettings, UpstreamSettings};
 
@@ -52,6 +56,8 @@ pub struct Config {
     pub shards: usize,
     /// Filter of the log in the syntax of `tracing_subscriber::EnvFilter`.
     pub log: String,
+    /// How its lines are written.
+    pub log_format: LogFormat,
     /// The keys that sign tokens, the primary one first: those in effect, also after they were replaced.
     pub keys: AccessKeys,
     /// Where the keys come from.
@@ -70,6 +76,10 @@ pub struct Config {
     pub durability: Durability,
     /// Limits.
     pub limits: Limits,
+    /// The live trace.
+    pub live_trace: LiveTrace,
+    /// Resource logs; `None`: off.
+    pub resource_logs: Option<ResourceLogs>,
     /// Parts of the settings, for [`Config::effective`].
     shown: upstream::Shown,
 }

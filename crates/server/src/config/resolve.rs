@@ -7,6 +7,7 @@ use std::time::Duration;
 use hublet_hub::directory::SHARDS_MAX;
 
 use super::settings::{LimitSettings, ReliableSettings, TlsListenSettings};
+use super::trace::{LiveTrace, ResourceLogs};
 use super::upstream::{self, Shown};
 use super::{
     AllowedOrigins, Auth, Config, ConfigError, KeySource, Limits, PublicEndpoint, Rest, Settings,
@@ -75,6 +76,7 @@ impl Config {
             data,
             shards: shards(settings.shards)?,
             log: settings.log.clone().unwrap_or_else(|| DEFAULT_LOG.to_owned()),
+            log_format: settings.log_format.unwrap_or_default(),
             keys,
             key_source,
             auth,
@@ -88,6 +90,8 @@ impl Config {
             environment,
             durability: settings.reliable.durability.unwrap_or_default(),
             limits: limits(&settings.limits)?,
+            live_trace: LiveTrace::new(&settings.live_trace, development)?,
+            resource_logs: settings.resource_logs.as_ref().map_or(Ok(None), ResourceLogs::new)?,
             shown: Shown::of(settings),
         })
     }
@@ -103,6 +107,7 @@ impl Config {
             data: Some(self.data.clone()),
             shards: Some(self.shards),
             log: Some(self.log.clone()),
+            log_format: Some(self.log_format),
             auth: self.auth.effective(self.keys.texts().iter().map(|_| "***".to_owned()).collect()),
             rest: super::RestSettings {
                 legacy_path_decoding: Some(self.rest.legacy_path_decoding),
@@ -130,6 +135,8 @@ impl Config {
                 recovery_timeout_s: u32::try_from(limits.recovery_timeout.as_secs()).ok(),
                 head_timeout_s: u32::try_from(limits.head_timeout.as_secs()).ok(),
             },
+            live_trace: self.live_trace.effective(),
+            resource_logs: self.resource_logs.as_ref().map(ResourceLogs::effective),
             identity: self.shown.identity.clone(),
             upstream: self.shown.upstream.clone(),
             secrets: self.shown.secrets.clone(),

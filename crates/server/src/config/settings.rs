@@ -8,6 +8,7 @@ use hublet_upstream::settings::HubSettings;
 use serde::{Deserialize, Serialize};
 
 use super::file::position;
+use super::trace::{LiveTraceSettings, LogFormat, ResourceLogSettings};
 use super::{AuthSettings, ConfigError, IdentitySettings, SecretSettings, UpstreamSettings};
 
 /// One layer of configuration. The same keys in TOML, in lower case with underscores.
@@ -32,6 +33,9 @@ pub struct Settings {
     /// Filter of the log: `error`, `warn`, `info`, `debug`, `trace`, or by target.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log: Option<String>,
+    /// How its lines are written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log_format: Option<LogFormat>,
     /// Who may use the service.
     pub auth: AuthSettings,
     /// The REST API.
@@ -45,6 +49,11 @@ pub struct Settings {
     pub reliable: ReliableSettings,
     /// Limits.
     pub limits: LimitSettings,
+    /// What is kept for whoever looks.
+    pub live_trace: LiveTraceSettings,
+    /// What is written down.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resource_logs: Option<ResourceLogSettings>,
     /// Where bearer tokens for event handlers come from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub identity: Option<IdentitySettings>,
@@ -177,6 +186,7 @@ impl Settings {
             data: self.data.or(lower.data),
             shards: self.shards.or(lower.shards),
             log: self.log.or(lower.log),
+            log_format: self.log_format.or(lower.log_format),
             auth: self.auth.or(lower.auth),
             rest: RestSettings {
                 legacy_path_decoding: self.rest.legacy_path_decoding.or(lower.rest.legacy_path_decoding),
@@ -211,6 +221,11 @@ impl Settings {
                     .or(lower.limits.keep_alive_interval_s),
                 recovery_timeout_s: self.limits.recovery_timeout_s.or(lower.limits.recovery_timeout_s),
                 head_timeout_s: self.limits.head_timeout_s.or(lower.limits.head_timeout_s),
+            },
+            live_trace: self.live_trace.or(lower.live_trace),
+            resource_logs: match (self.resource_logs, lower.resource_logs) {
+                (Some(upper), Some(lower)) => Some(upper.or(lower)),
+                (upper, lower) => upper.or(lower),
             },
             // In the file only: tables are not for command lines.
             identity: self.identity.or(lower.identity),
@@ -262,8 +277,9 @@ mod tests {
         assert_eq!(
             error("data = \"x\"\nlisten_on = []\n"),
             "line 2, column 1: unknown field `listen_on`, expected one of `production`, `listen`, \
-             `public_endpoints`, `data`, `shards`, `log`, `auth`, `rest`, `portal`, `tls`, `reliable`, `limits`, \
-             `identity`, `upstream`, `secrets`, `hubs`. Did you mean `listen`?"
+             `public_endpoints`, `data`, `shards`, `log`, `log_format`, `auth`, `rest`, `portal`, `tls`, `reliable`, \
+             `limits`, `live_trace`, `resource_logs`, `identity`, `upstream`, `secrets`, `hubs`. Did you mean \
+             `listen`?"
         );
         assert!(error("[limits]\nmessage_byte = 1\n").ends_with("Did you mean `message_bytes`?"));
         assert!(error("[hubs.chat]\nanonymousConnectPolicy = \"alow\"\n").ends_with("Did you mean `allow`?"));

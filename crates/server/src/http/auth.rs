@@ -25,16 +25,39 @@ pub(crate) async fn authenticate_request(
     request: &Parts,
     needs: Access,
 ) -> Result<Caller, Denied> {
-    let context = &connection.context;
     if !request.headers.contains_key(AUTHORIZATION)
-        && let Some(portal) = &context.portal
+        && let Some(portal) = &connection.context.portal
         && let Some(signed_in) = portal.authenticate(connection, request, needs)
     {
         return signed_in;
     }
-    let config = &context.config;
-    let text = bearer(request).ok_or(Denied::Missing)?;
-    let token = jwt::parse(text).map_err(Denied::Token)?;
+    let token = jwt::parse(bearer(request).ok_or(Denied::Missing)?).map_err(Denied::Token)?;
+    authenticate_token(connection, request, token, needs).await
+}
+
+/// Checks the credential of a program that reads the live trace: `text`, for this path and for a scheme of HTTP
+/// (tunnel.md §8.1).
+pub(super) async fn authenticate_viewer(
+    connection: &Connection,
+    request: &Parts,
+    text: &str,
+) -> Result<Caller, Denied> {
+    let mut token = jwt::parse(text).map_err(Denied::Token)?;
+    let is_http = |aud: &String| {
+        let scheme = aud.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
+        !matches!(scheme.as_deref(), Some("ws" | "wss"))
+    };
+    token.claims.aud.retain(is_http);
+    authenticate_token(connection, request, token, Access::Read).await
+}
+
+async fn authenticate_token(
+    connection: &Connection,
+    request: &Parts,
+    token: UnverifiedToken<'_>,
+    needs: Access,
+) -> Result<Caller, Denied> {
+    let context = &connection.context;
     let from = connection.peer;
     if let Some(algorithm) = Algorithm::named(&token.header.alg)
         && let Some(issuers) = &context.issuers
@@ -43,7 +66,7 @@ pub(crate) async fn authenticate_request(
         let access = granted.filter(|granted| *granted >= needs).ok_or(Denied::Role)?;
         return Ok(Caller { who, access, by_portal: false, from });
     }
-    let key = check_url_token(config, request, &token, &[request.uri.path()])?;
+    let key = check_url_token(&context.config, request, &token, &[request.uri.path()])?;
     Ok(Caller { who: Who::Key(key), access: Access::All, by_portal: false, from })
 }
 
@@ -92,7 +115,7 @@ pub(super) fn authenticate_client(
 }
 
 /// The token in `Authorization: Bearer …`; the scheme's case does not matter.
-pub(super) fn bearer(request: &Parts) -> Option<&str> {
+pub(crate) fn bearer(request: &Parts) -> Option<&str> {
     let (scheme, token) = header(&request.headers, &AUTHORIZATION)?.split_once(' ')?;
     let token = token.trim();
     (scheme.eq_ignore_ascii_case("Bearer") && !token.is_empty()).then_some(token)

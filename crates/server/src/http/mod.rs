@@ -10,9 +10,11 @@ mod files;
 mod negotiate;
 mod portal_page;
 mod prefix;
+mod refusal;
 mod respond;
 mod router;
 mod upgrade;
+mod viewer;
 
 use std::convert::Infallible;
 use std::net::IpAddr;
@@ -31,9 +33,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-pub(crate) use auth::{authenticate_request, authenticate_subject, endpoint, host, host_name, now_s};
+pub(crate) use auth::{authenticate_request, authenticate_subject, bearer, endpoint, host, host_name, now_s};
 pub(crate) use portal_page::policy as portal_policy;
-pub(crate) use respond::{Response, empty, json};
+pub(crate) use refusal::reason as refusal_reason;
+pub(crate) use respond::{Response, empty, json, typed};
 pub(crate) use router::decode;
 
 use self::upgrade::Newcomer;
@@ -43,10 +46,12 @@ use crate::config::Config;
 use crate::hubs::Hubs;
 use crate::issuer::Issuers;
 use crate::keys::Rotation;
+use crate::log_tail::LogTail;
 use crate::node::Node;
 use crate::portal::Portal;
 use crate::rest::RateLimit;
 use crate::stream::Stream;
+use crate::trace::Tracer;
 
 /// Longest head of a request. Tokens and the `excluded` ids of REST travel in it (rest-api.md §13 row 19).
 const HEAD_BYTES_MAX: usize = 40 << 10;
@@ -75,6 +80,8 @@ pub(crate) struct Shared {
     pub(crate) audit: Arc<Audit>,
     /// `None`: it is turned off.
     pub(crate) portal: Option<Arc<Portal>>,
+    pub(crate) tracer: Arc<Tracer>,
+    pub(crate) log_tail: LogTail,
 }
 
 /// What all requests on one shard share.
@@ -235,6 +242,7 @@ async fn hand_over(on_upgrade: OnUpgrade, newcomer: Newcomer) {
     let mut stream = parts.io.into_inner();
     match newcomer {
         Newcomer::Client(reservation) => reservation.attach(stream, parts.read_buf),
+        Newcomer::Viewer(viewer) => viewer.serve(stream, parts.read_buf).await,
         Newcomer::Stranger => {
             let close = ws::encode_close(CloseCode::POLICY_VIOLATION, NOT_RECOVERED);
             let sending = timeout(LINGER, stream.write_all(&close)).await;

@@ -36,6 +36,11 @@ pub(crate) fn json(status: StatusCode, document: Vec<u8>) -> Response {
     with_body(status, Some(HeaderValue::from_static("application/json; charset=utf-8")), document.into())
 }
 
+/// A document of another type.
+pub(crate) fn typed(content_type: &'static str, document: Vec<u8>) -> Response {
+    with_body(StatusCode::OK, Some(HeaderValue::from_static(content_type)), document.into())
+}
+
 fn with_body(status: StatusCode, content_type: Option<HeaderValue>, body: Bytes) -> Response {
     let mut response = Response::new(Full::new(body));
     *response.status_mut() = status;

@@ -9,7 +9,7 @@ use hyper::body::Incoming;
 use super::cors::Cors;
 use super::prefix::OriginalPath;
 use super::respond::{self, Response};
-use super::{Connection, api_page, portal_page, upgrade};
+use super::{Connection, api_page, portal_page, upgrade, viewer};
 use crate::portal;
 use crate::rest;
 
@@ -42,6 +42,8 @@ enum Place<'a> {
     Portal {
         file: &'a str,
     },
+    /// `/livetrace`: a program reads the live trace.
+    LiveTrace,
     /// `/api/health`, `/health`: the process lives.
     Health,
     /// `/ready`: it takes clients.
@@ -88,6 +90,7 @@ impl<'a> Place<'a> {
         match after {
             "" if is(first, "health") => Self::Health,
             "" if is(first, "ready") => Self::Ready,
+            "" if is(first, "livetrace") => Self::LiveTrace,
             _ => Self::Unknown,
         }
     }
@@ -141,6 +144,7 @@ async fn answer(
         Place::ClientByQuery => upgrade::handshake(connection, request, None).await,
         Place::Rest { hub, rest } => rest::handle(connection, request, hub, rest).await,
         Place::Ext { path } => rest::handle_ext(connection, request, path).await,
+        Place::LiveTrace => viewer::handshake(connection, request).await,
         Place::Health => health(request.method(), StatusCode::OK),
         Place::Ready if node.is_stopping() => health(request.method(), StatusCode::SERVICE_UNAVAILABLE),
         Place::Ready => health(request.method(), StatusCode::OK),
@@ -228,6 +232,8 @@ mod tests {
             ("/health", Place::Health),
             ("/ready/", Place::Ready),
             ("/ready/x", Place::Unknown),
+            ("/LiveTrace", Place::LiveTrace),
+            ("/livetrace/negotiate", Place::Unknown),
             ("/nothing", Place::Unknown),
             ("*", Place::Unknown),
         ] {

@@ -20,8 +20,10 @@ use hyper::body::Incoming;
 use super::auth;
 use super::candidate::{self, Candidate, Token};
 use super::negotiate::{self, Choice};
+use super::refusal::{self, Sentence};
 use super::respond::{self, Response, header};
 use super::router::decode;
+use super::viewer::Viewing;
 use super::{Connection, HttpContext};
 use crate::denied::Denied;
 use crate::node::{NotAccepted, Reservation};
@@ -44,8 +46,27 @@ pub(super) async fn handshake(
             connection.upgrade(on_upgrade, newcomer);
             response
         }
-        Err(refusal) => *refusal,
+        Err(refusal) => {
+            tell(connection, &request, hub, &refusal);
+            *refusal
+        }
     }
+}
+
+/// Tells those who look that a client was refused.
+fn tell(connection: &Connection, request: &Parts, hub: Option<&str>, refusal: &Response) {
+    let context = &connection.context;
+    let hub = hub_name(request, hub).ok();
+    let why = match refusal.extensions().get::<Denied>() {
+        Some(denied) => {
+            let token = query_value(request, "access_token");
+            let token = token.as_deref().or_else(|| auth::bearer(request));
+            let path = format!("/client/hubs/{}", hub.as_deref().unwrap_or_default());
+            refusal::reason(*denied, &context.config, request, connection.secure, &path, token).into()
+        }
+        None => refusal::sentence(refusal),
+    };
+    context.tracer.refused_client(request, connection.peer, hub, refusal.status(), &why);
 }
 
 /// Whose socket it is once the handshake is answered.
@@ -53,6 +74,8 @@ pub(super) async fn handshake(
 pub(super) enum Newcomer {
     /// A client's.
     Client(Reservation),
+    /// One who reads the live trace.
+    Viewer(Box<Viewing>),
     /// One who wants to come back and cannot: that is said by a close frame, since clients take any HTTP error for a reason
     /// to try again (decision D9).
     Stranger,
@@ -122,13 +145,13 @@ async fn recover(
 }
 
 /// A parameter of the query that is there and not empty; names have no case.
-fn query_value<'a>(request: &'a Parts, name: &str) -> Option<Cow<'a, str>> {
+pub(super) fn query_value<'a>(request: &'a Parts, name: &str) -> Option<Cow<'a, str>> {
     let pairs = percent::query_pairs(request.uri.query().unwrap_or_default());
     let found = pairs.into_iter().find(|(own, value)| own.eq_ignore_ascii_case(name) && !value.is_empty());
     found.map(|(_, value)| value)
 }
 
-fn switching_protocols(accept_key: HeaderValue, subprotocol: Option<HeaderValue>) -> Response {
+pub(super) fn switching_protocols(accept_key: HeaderValue, subprotocol: Option<HeaderValue>) -> Response {
     let mut response = respond::empty(StatusCode::SWITCHING_PROTOCOLS);
     let headers = response.headers_mut();
     headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
@@ -209,7 +232,7 @@ fn not_accepted(reason: NotAccepted) -> Box<Response> {
 }
 
 /// Whether this is a WebSocket request, and the key to answer it with (RFC 6455 §4.2.1).
-fn check_upgrade(request: &Parts) -> Result<HeaderValue, Box<Response>> {
+pub(super) fn check_upgrade(request: &Parts) -> Result<HeaderValue, Box<Response>> {
     let headers = &request.headers;
     let is_upgrade = request.method == Method::GET
         && request.version == http::Version::HTTP_11
@@ -292,17 +315,20 @@ fn check_groups(claims: &Claims, groups_max: usize) -> Result<(), Box<Response>>
     Ok(())
 }
 
-fn refuse(status: StatusCode, sentence: impl Into<String>) -> Box<Response> {
-    Box::new(respond::text(status, sentence))
+pub(super) fn refuse(status: StatusCode, sentence: impl Into<String>) -> Box<Response> {
+    let sentence: String = sentence.into();
+    let mut response = respond::text(status, sentence.as_str());
+    response.extensions_mut().insert(Sentence(sentence.into()));
+    Box::new(response)
 }
 
-fn retry_later(status: StatusCode, sentence: &str) -> Box<Response> {
+pub(super) fn retry_later(status: StatusCode, sentence: &str) -> Box<Response> {
     let mut response = refuse(status, sentence);
     response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
     response
 }
 
-fn stopping() -> Box<Response> {
+pub(super) fn stopping() -> Box<Response> {
     retry_later(StatusCode::SERVICE_UNAVAILABLE, "The service is stopping.")
 }
 
@@ -310,5 +336,6 @@ fn unauthorized(hub: &str, denied: Denied) -> Box<Response> {
     tracing::info!(hub, reason = %denied, "a client was refused");
     let mut response = refuse(StatusCode::UNAUTHORIZED, denied.to_string());
     response.headers_mut().insert(http::header::WWW_AUTHENTICATE, denied.challenge());
+    response.extensions_mut().insert(denied);
     response
 }

@@ -8,6 +8,7 @@ mod hubs;
 mod keys;
 mod session;
 pub(crate) mod time;
+mod trace;
 
 use std::borrow::Cow;
 
@@ -56,6 +57,8 @@ enum Operation<'a> {
     RegenerateKey,
     ListAudit,
     About,
+    Trace,
+    Logs,
 }
 
 impl<'a> Operation<'a> {
@@ -81,6 +84,8 @@ impl<'a> Operation<'a> {
             ("keys", Some(action), None, ..) if &*literal(action) == ":regenerate" => {
                 &[(Method::POST, Self::RegenerateKey)]
             }
+            ("trace", None, ..) => &[(Method::GET, Self::Trace)],
+            ("logs", None, ..) => &[(Method::GET, Self::Logs)],
             ("hubs", None, ..) => &[(Method::GET, Self::ListHubs)],
             ("hubs", Some(hub), None, ..) => &[
                 (Method::GET, Self::GetHub(hub)),
@@ -171,6 +176,8 @@ async fn carry_out(
             doctor::exchanges(context, request, &hub_name(hub)?, top)
         }
         Operation::Replay(hub, id) => doctor::replay(context, &hub_name(hub)?, id).await,
+        Operation::Trace => trace::trace(context, request, &parameters).await,
+        Operation::Logs => trace::logs(context, request, &parameters).await,
         Operation::ShowKeys => Ok(keys::show(connection, request)),
         Operation::RegenerateKey => {
             let name = keys::wish(request, body).await?;
@@ -237,6 +244,10 @@ mod tests {
             (Method::GET, "keys/primary", "404"),
             (Method::PUT, "session", "405 [GET, POST, DELETE]"),
             (Method::GET, "session/x", "404"),
+            (Method::GET, "Trace", "Trace"),
+            (Method::GET, "logs", "Logs"),
+            (Method::POST, "trace", "405 [GET]"),
+            (Method::GET, "trace/x", "404"),
             (Method::GET, "", "404"),
             (Method::GET, "hub", "404"),
         ] {
@@ -258,6 +269,6 @@ mod tests {
                 count += usize::from(is_described);
             }
         }
-        assert_eq!(count, 14);
+        assert_eq!(count, 16);
     }
 }

@@ -16,6 +16,7 @@ mod send;
 mod tokens;
 
 use std::borrow::Cow;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::request::Parts;
@@ -26,9 +27,10 @@ use hyper::body::Incoming;
 
 use crate::audit::Entry;
 use crate::config::Config;
-use crate::http::{Connection, Response, authenticate_request, empty, endpoint};
+use crate::http::{Connection, Response, authenticate_request, bearer, empty, endpoint, refusal_reason};
 use crate::issuer::Access;
 use crate::node::Node;
+use crate::trace::{Kind, Tracer};
 pub(crate) use ext::handle as handle_ext;
 pub(crate) use ext::time::rfc3339;
 pub(crate) use rate::RateLimit;
@@ -48,15 +50,21 @@ pub(crate) async fn handle(
     path: &str,
 ) -> Response {
     let (request, mut body) = request.into_parts();
+    let tracer = &connection.context.tracer;
+    let observed = tracer.begin(&request, connection.peer, || (hub_name(hub).ok(), route::template(path)));
     let answer = answer(connection, &request, &mut body, hub, path).await;
     content::discard(&request.headers, &mut body).await;
-    match answer {
+    let response = match answer {
         Ok(mut response) => {
             add_versions(&mut response);
             response
         }
         Err(error) => error.into_response(),
+    };
+    if let Some(observed) = observed {
+        tracer.finish(observed, response.status());
     }
+    response
 }
 
 fn add_versions(response: &mut Response) {
@@ -67,6 +75,11 @@ fn add_versions(response: &mut Response) {
 /// A call that may be carried out: its route, credential and version are good.
 struct Call<'a> {
     node: &'a Node,
+    tracer: &'a Tracer,
+    /// Who sent it.
+    peer: IpAddr,
+    /// Below the hub, as it stands in the URL.
+    path: &'a str,
     config: &'a Config,
     request: &'a Parts,
     /// The request came over TLS.
@@ -90,6 +103,10 @@ async fn answer(
     let needs = if request.method.is_safe() { Access::Read } else { Access::All };
     let caller = authenticate_request(connection, request, needs).await.map_err(|denied| {
         tracing::info!(hub, reason = %denied, "a REST request was refused");
+        let path = request.uri.path();
+        let why = refusal_reason(denied, config, request, connection.secure, path, bearer(request));
+        let kind = Kind::RequestAuthorizationFailed;
+        context.tracer.refused_request(kind, request, connection.peer, hub_name(hub).ok(), &why);
         RestError::Denied(denied)
     })?;
     let parameters = Parameters::parse(request.uri.query().unwrap_or_default());
@@ -97,11 +114,16 @@ async fn answer(
     let uri = || format!("{}{}", endpoint(config, request, connection.secure), request.uri.path());
     parameters.check_version(uri, since)?;
     if context.rate_limit.as_deref().is_some_and(|limit| !limit.take()) {
+        let kind = Kind::MessageCountLimitReached;
+        context.tracer.refused_request(kind, request, connection.peer, hub_name(hub).ok(), "");
         return Err(RestError::Throttled);
     }
     let action = operation.action().filter(|_| caller.by_portal);
     let call = Call {
         node: &context.node,
+        tracer: &context.tracer,
+        peer: connection.peer,
+        path,
         config,
         request,
         secure: connection.secure,

@@ -12,6 +12,10 @@ use super::error::{Missing, RestError};
 /// Segments of the longest path.
 const PARTS_MAX: usize = 4;
 
+/// The last segments of actions, as they are documented.
+const ACTIONS: [&str; 5] =
+    [":send", ":closeConnections", ":generateToken", ":addToGroups", ":removeFromGroups"];
+
 /// What a request asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Operation {
@@ -187,6 +191,31 @@ impl Route {
     }
 }
 
+/// The route of a path below the hub, as `api/hubs/{hub}/groups/{group}/:send`: names are left out, and what is no route
+/// stays unknown.
+pub(super) fn template(path: &str) -> String {
+    let mut route = "api/hubs/{hub}".to_owned();
+    let mut place = None;
+    for segment in path.split('/').take(PARTS_MAX) {
+        let literal = literal(segment);
+        let (shown, next) = match (place.take(), &*literal) {
+            (Some(place), _) => (place, None),
+            (None, "connections") => ("connections", Some("{connectionId}")),
+            (None, "users") => ("users", Some("{userId}")),
+            (None, "groups") => ("groups", Some("{group}")),
+            (None, "permissions") => ("permissions", Some("{permission}")),
+            (None, action) => {
+                let known = ACTIONS.iter().find(|known| known.eq_ignore_ascii_case(action));
+                (known.copied().unwrap_or("{unknown}"), None)
+            }
+        };
+        route.push('/');
+        route.push_str(shown);
+        place = next;
+    }
+    route
+}
+
 /// A segment as a literal: without escapes and case, so that `%3ASend` is `:send`.
 pub(super) fn literal(segment: &str) -> Cow<'_, str> {
     if segment.bytes().any(|byte| byte == b'%' || byte.is_ascii_uppercase()) {
@@ -316,6 +345,21 @@ mod tests {
         }
         assert_eq!(find(&Method::GET, "connections/c"), Err("405 [HEAD, DELETE]".to_owned()));
         assert_eq!(find(&Method::PUT, ":send"), Err("405 [POST]".to_owned()));
+    }
+
+    #[test]
+    fn templates_have_no_names() {
+        for (path, expected) in [
+            (":send", "api/hubs/{hub}/:send"),
+            ("%3ASEND", "api/hubs/{hub}/:send"),
+            ("groups/tea/:send", "api/hubs/{hub}/groups/{group}/:send"),
+            ("groups/tea/connections/x", "api/hubs/{hub}/groups/{group}/connections/{connectionId}"),
+            ("users/groups/groups/users", "api/hubs/{hub}/users/{userId}/groups/{group}"),
+            ("connections/x/groups", "api/hubs/{hub}/connections/{connectionId}/groups"),
+            ("secret", "api/hubs/{hub}/{unknown}"),
+        ] {
+            assert_eq!(template(path), expected);
+        }
     }
 
     #[test]

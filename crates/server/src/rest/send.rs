@@ -11,7 +11,7 @@ use hyper::body::Incoming;
 use super::Call;
 use super::content;
 use super::error::RestError;
-use super::route::Resource;
+use super::route::{self, Resource};
 use crate::http::{Response, empty};
 
 /// Longest time to live of a message, in seconds.
@@ -42,6 +42,8 @@ pub(super) async fn send(
         if matches!(resource, Resource::Hub | Resource::Group) {
             publish.excluded = call.parameters.excluded().collect();
         }
+        let (route, payload) = (|| route::template(call.path), &publish.payload);
+        call.tracer.sent_by_rest(call.request, call.peer, &call.hub, route, payload);
         call.node.publish(publish).await?;
     }
     Ok(empty(StatusCode::ACCEPTED))

@@ -24,24 +24,24 @@ pub(crate) struct Journal(Mutex<VecDeque<Arc<Entry>>>);
 
 /// One exchange.
 #[derive(Debug)]
-pub(super) struct Entry {
-    pub(super) number: u64,
+pub(crate) struct Entry {
+    pub(crate) number: u64,
     pub(super) at: std::time::SystemTime,
-    pub(super) took: Duration,
+    pub(crate) took: Duration,
     /// Its body is empty if it was too long.
-    pub(super) event: ClientEvent,
+    pub(crate) event: ClientEvent,
     /// Whether the event is as it was.
-    pub(super) is_whole: bool,
-    pub(super) attempts: Vec<AttemptRecord>,
+    pub(crate) is_whole: bool,
+    pub(crate) attempts: Vec<AttemptRecord>,
     pub(super) request_headers: HeaderMap,
     pub(super) request_body: Kept,
-    pub(super) response: Option<(StatusCode, HeaderMap, Kept)>,
-    pub(super) failure: Option<Failure>,
+    pub(crate) response: Option<(StatusCode, HeaderMap, Kept)>,
+    pub(crate) failure: Option<Failure>,
 }
 
 /// The beginning of a body.
 #[derive(Debug)]
-pub(super) struct Kept {
+pub(crate) struct Kept {
     pub(super) bytes: Bytes,
     /// How long all of it was, as far as it was read.
     pub(super) length: usize,
@@ -60,14 +60,21 @@ impl Kept {
 }
 
 impl Journal {
-    pub(crate) fn push(&self, number: u64, event: &ClientEvent, record: Record, failure: Option<&Failure>) {
+    /// Keeps an exchange, and returns it.
+    pub(crate) fn push(
+        &self,
+        number: u64,
+        event: &ClientEvent,
+        record: Record,
+        failure: Option<&Failure>,
+    ) -> Arc<Entry> {
         let took = record.attempts.began.elapsed();
         let request_body = Kept::new(&attributes::body(&event.kind));
         let response = record.response.map(|(status, mut headers, body)| {
             shorten(&mut headers);
             (status, headers, Kept::new(&body))
         });
-        let entry = Entry {
+        let entry = Arc::new(Entry {
             number,
             at: record.at,
             took,
@@ -78,13 +85,14 @@ impl Journal {
             request_body,
             response,
             failure: failure.cloned(),
-        };
+        });
         let mut entries = self.lock();
         let oldest = if entries.len() >= EXCHANGES_MAX { entries.pop_front() } else { None };
-        entries.push_back(Arc::new(entry));
+        entries.push_back(Arc::clone(&entry));
         drop(entries);
         // Not under the lock.
         drop(oldest);
+        entry
     }
 
     pub(super) fn entries(&self) -> Vec<Arc<Entry>> {

@@ -30,7 +30,7 @@ pub(crate) struct Attempts {
 
 /// One attempt, with times since the beginning of the exchange.
 #[derive(Debug)]
-pub(super) struct AttemptRecord {
+pub(crate) struct AttemptRecord {
     pub(super) sent: Duration,
     /// `None`: it was given up.
     pub(super) ended: Option<(Duration, Result<StatusCode, Fault>)>,

@@ -50,7 +50,9 @@ pub(super) fn record(
         | Operation::SignIn
         | Operation::SignOut
         | Operation::ListAudit
-        | Operation::About => return,
+        | Operation::About
+        | Operation::Trace
+        | Operation::Logs => return,
     };
     let refusal = outcome.as_ref().err().map(RestError::sentence);
     connection.context.audit.record(Entry::new(caller, action, &target, refusal.as_deref()));

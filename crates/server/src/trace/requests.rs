@@ -1,0 +1,131 @@
+//! Events of requests: to the REST API, and handshakes that are refused. No query of a URL is in them, and of tokens only
+//! their audience.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use http::StatusCode;
+use http::request::Parts;
+use hublet_wire::client::Payload;
+
+use super::catalogue::Kind;
+use super::event::{Event, HttpFacts, Preview, TraceId, shortened};
+use super::{Tracer, milliseconds, now_ms};
+use crate::config::Category;
+
+/// A request to the REST API while it is answered.
+#[derive(Debug)]
+pub(crate) struct Observed {
+    event: Event,
+    began: Instant,
+}
+
+impl Tracer {
+    /// A request to the REST API begins, on this hub, by this route; `None`: nobody wants to know.
+    pub(crate) fn begin(
+        &self,
+        request: &Parts,
+        remote: IpAddr,
+        place: impl FnOnce() -> (Option<Arc<str>>, String),
+    ) -> Option<Observed> {
+        if !self.wants(Category::HttpRequestLogs) {
+            return None;
+        }
+        let event = about(Kind::RequestStarted, request, remote);
+        let (hub, route) = place();
+        let facts = HttpFacts { route: route.into(), ..facts(request) };
+        let event = Event { hub, http: Some(Box::new(facts)), ..event };
+        self.record([event.clone()]);
+        Some(Observed { event, began: Instant::now() })
+    }
+
+    /// It is answered.
+    pub(crate) fn finish(&self, observed: Observed, status: StatusCode) {
+        let Observed { mut event, began } = observed;
+        event.kind = if status.is_server_error() { Kind::RequestFailed } else { Kind::RequestProcessed };
+        event.time_ms = now_ms();
+        if let Some(http) = &mut event.http {
+            http.status = Some(status.as_u16());
+            http.duration_ms = Some(milliseconds(began.elapsed()));
+        }
+        self.record([event]);
+    }
+
+    /// The REST API was given a message.
+    pub(crate) fn sent_by_rest(
+        &self,
+        request: &Parts,
+        remote: IpAddr,
+        hub: &Arc<str>,
+        route: impl FnOnce() -> String,
+        payload: &Payload,
+    ) {
+        if !self.wants(Category::MessagingLogs) {
+            return;
+        }
+        let facts = HttpFacts { route: route().into(), ..facts(request) };
+        let preview = Preview::of(payload, self.shows_payloads());
+        self.record([Event {
+            hub: Some(Arc::clone(hub)),
+            http: Some(Box::new(facts)),
+            payload: Some(preview),
+            ..about(Kind::ReceivedMessageFromRestApi, request, remote)
+        }]);
+    }
+
+    /// A request to the REST API was refused for its credential, or for its number.
+    pub(crate) fn refused_request(
+        &self,
+        kind: Kind,
+        request: &Parts,
+        remote: IpAddr,
+        hub: Option<Arc<str>>,
+        why: &str,
+    ) {
+        let event = about(kind, request, remote).detail(why);
+        let facts = facts(request);
+        self.record_refusal(Event { hub, http: Some(Box::new(facts)), ..event });
+    }
+
+    /// The handshake of a client was refused.
+    pub(crate) fn refused_client(
+        &self,
+        request: &Parts,
+        remote: IpAddr,
+        hub: Option<String>,
+        status: StatusCode,
+        why: &str,
+    ) {
+        let kind = match status {
+            StatusCode::UNAUTHORIZED => Kind::ConnectionAuthorizationFailed,
+            StatusCode::TOO_MANY_REQUESTS => Kind::ConnectionCountLimitReached,
+            _ => Kind::ConnectionRefused,
+        };
+        let facts = HttpFacts { status: Some(status.as_u16()), ..facts(request) };
+        self.record_refusal(Event {
+            hub: hub.map(Into::into),
+            http: Some(Box::new(facts)),
+            ..about(kind, request, remote).detail(why)
+        });
+    }
+}
+
+fn about(kind: Kind, request: &Parts, remote: IpAddr) -> Event {
+    let traceparent = request.headers.get("traceparent").and_then(|value| value.to_str().ok());
+    Event {
+        remote: Some(remote),
+        trace_id: traceparent.and_then(TraceId::parse),
+        ..Event::new(kind, now_ms())
+    }
+}
+
+fn facts(request: &Parts) -> HttpFacts {
+    let path = shortened(request.uri.path());
+    HttpFacts {
+        method: request.method.as_str().into(),
+        path: path.into(),
+        route: path.trim_start_matches('/').into(),
+        ..HttpFacts::default()
+    }
+}
