@@ -175,7 +175,7 @@ impl Kind {
                 .with(
                     205,
                     "SentMessage",
-                    "Sent a message of {bytes} bytes to {receivers} connections of {detail}.",
+                    "Sent a message of {bytes} bytes to {detail}. Receivers: {receivers}.",
                 )
                 .frequent(),
             Self::RefusedClientRequest => MESSAGE
@@ -274,7 +274,7 @@ mod tests {
     #[test]
     fn places_are_found() {
         let places: Vec<&str> = Kind::SentMessage.entry().places().collect();
-        assert_eq!(places, ["bytes", "receivers", "detail"]);
+        assert_eq!(places, ["bytes", "detail", "receivers"]);
         assert_eq!(Kind::ConnectionStarted.entry().places().count(), 0);
     }
 }

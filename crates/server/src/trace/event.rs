@@ -220,7 +220,7 @@ mod tests {
         let mut event = Event::new(Kind::SentMessage, 1_788_249_600_123).detail("group g");
         event.receivers = Some(3);
         event.payload = Some(Preview::of(&Payload::Text("hello".into()), true));
-        assert_eq!(event.message(), "Sent a message of 5 bytes to 3 connections of group g.");
+        assert_eq!(event.message(), "Sent a message of 5 bytes to group g. Receivers: 3.");
         assert_eq!(rfc3339(event.time_ms), "2026-09-01T08:00:00.123Z");
         let mut event = Event::new(Kind::ReceivedMessageFromRestApi, 0);
         let facts =

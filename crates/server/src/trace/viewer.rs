@@ -10,9 +10,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use hublet_wire::ws::{self, CloseCode, Decoder, Opcode, Role};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::time::{Instant, interval, sleep_until, timeout};
+use tokio::time::{Instant, interval_at, sleep_until, timeout};
 
-use self::session::{Next, Session};
+use self::session::Session;
 use super::Tracer;
 use crate::stream::Stream;
 
@@ -37,7 +37,7 @@ pub(crate) async fn serve(
     let mut decoder = Decoder::new(Role::Server, MESSAGE_BYTES_MAX);
     let mut session = Session::new(tracer);
     let mut news = tracer.recent().news();
-    let mut pings = interval(PING);
+    let mut pings = interval_at(Instant::now() + PING, PING);
     let (mut heard, mut look) = (Instant::now(), Instant::now());
     let mut buffer = vec![0; MESSAGE_BYTES_MAX];
     let mut input = leftover.to_vec();
@@ -55,27 +55,22 @@ pub(crate) async fn serve(
         }
         let now = Instant::now();
         if now >= look && session.is_streaming(now) {
-            look = now + PAUSE;
+            // What comes from now on is news; what is there is told, and looked for once more after a pause.
             news.mark_unchanged();
-            session.tell(tracer);
+            if session.tell(tracer) {
+                look = now + PAUSE;
+            }
             if !write(&mut stream, session.take_output()).await {
                 return;
             }
         }
         let silent = heard + if session.is_open() { SILENCE } else { PATIENCE };
-        let next = match session.next(now) {
-            Next::News => None,
-            Next::At(time) => Some(time),
-            Next::More => Some(look),
-        };
+        let pause = if now < look { Some(look) } else { session.begins() };
         let changed = async {
-            match next {
+            match pause {
                 Some(time) => sleep_until(time).await,
-                None => {
-                    // The sender lives as long as the tracer.
-                    let _ = news.changed().await;
-                    sleep_until(look).await;
-                }
+                // The sender lives as long as the tracer.
+                None => _ = news.changed().await,
             }
         };
         tokio::select! {

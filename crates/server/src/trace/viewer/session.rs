@@ -34,7 +34,6 @@ pub(super) struct Session {
     state: State,
     /// The last event that was told.
     seen: u64,
-    more: bool,
     /// Kinds whose texts were told.
     told: Vec<u16>,
     calls: u32,
@@ -51,24 +50,12 @@ enum State {
     Streaming,
 }
 
-/// What to wait for.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Next {
-    /// Something that happens.
-    News,
-    /// This time.
-    At(Instant),
-    /// Nothing: there is more to tell.
-    More,
-}
-
 impl Session {
     /// One that is told what happens from now on.
     pub(super) fn new(tracer: &Tracer) -> Self {
         Self {
             state: State::New,
             seen: tracer.recent().newest(),
-            more: false,
             told: Vec::new(),
             calls: 0,
             calls_since: Instant::now(),
@@ -87,13 +74,11 @@ impl Session {
         self.state == State::Streaming
     }
 
-    pub(super) fn next(&self, now: Instant) -> Next {
+    /// When events begin by themselves, if they have not begun.
+    pub(super) fn begins(&self) -> Option<Instant> {
         match self.state {
-            State::Open(begin) => Next::At(begin),
-            State::Streaming if self.more => Next::More,
-            State::Streaming => Next::News,
-            // Only the reader's handshake changes anything.
-            State::New => Next::At(now + START_BY_ITSELF),
+            State::Open(begin) => Some(begin),
+            State::New | State::Streaming => None,
         }
     }
 
@@ -213,10 +198,9 @@ impl Session {
         Err("There is no such method.")
     }
 
-    /// Tells what happened since the last time, as far as one message goes.
-    pub(super) fn tell(&mut self, tracer: &Tracer) {
+    /// Tells what happened since the last time, as far as one message goes; false: nothing did.
+    pub(super) fn tell(&mut self, tracer: &Tracer) -> bool {
         let page = tracer.recent().after(self.seen, EVENTS_MAX);
-        self.more = page.items.len() == EVENTS_MAX;
         let mut text = String::new();
         if page.lost > 0 {
             self.introduce(&DROPPED, &mut text);
@@ -233,9 +217,11 @@ impl Session {
                 log_event(event.time_ms, entry.id, &context(&event), &values, event.exception.as_deref());
             signalr::invocation(&mut text, "logEvent", &shown);
         }
-        if !text.is_empty() {
-            self.output.extend(frame(&text));
+        if text.is_empty() {
+            return false;
         }
+        self.output.extend(frame(&text));
+        true
     }
 
     /// Tells the text of a kind of event before the first one: the original's page asks too late for some.
