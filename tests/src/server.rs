@@ -181,6 +181,13 @@ impl Server {
         std::mem::take(&mut self.folder)
     }
 
+    /// Stops the service and returns its folder, and everything it logged.
+    pub fn stop_and_take_folder_and_log(mut self) -> (Folder, String) {
+        self.signal(Signal::TERM);
+        self.wait();
+        (std::mem::take(&mut self.folder), self.log())
+    }
+
     /// Stops the service and returns everything it logged.
     pub fn stop_and_take_log(mut self) -> String {
         self.signal(Signal::TERM);

@@ -18,6 +18,7 @@ const NPM_FOLDERS: &[&str] = &[
     "examples/node",
     "tests/dotnet",
     "tests/sdk",
+    "tests/signalr",
     "tests/upstream",
     "tests/upstream/amqp",
 ];
