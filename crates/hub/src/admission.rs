@@ -64,6 +64,7 @@ impl Shard {
             return;
         }
         let groups = self.enter(slot, accept, now);
+        self.counters.opened += 1;
         let Some(conn) = self.conns.get(slot as usize) else { return };
         let format = conn.protocol.format();
         let connected = format.map(|format| format.connected_frame(conn.user.as_deref(), &conn.id, token));
@@ -90,6 +91,7 @@ impl Shard {
         conn.user = user;
         conn.permissions = permissions;
         let is_reliable = protocol.is_reliable();
+        let protocol_index = protocol.index();
         conn.protocol = protocol;
         conn.last_received = now;
         conn.host = host;
@@ -102,6 +104,7 @@ impl Shard {
             if first {
                 index.policy = self.policies.get(&hub_name).copied().unwrap_or_default();
             }
+            index.by_protocol[protocol_index] += 1;
             let member = Member { slot, back: 0 };
             conn.position_all = index.all.push(member);
             if let Some(user) = &conn.user {

@@ -4,10 +4,12 @@ use hublet_wire::ws::{self, CloseCode, Opcode};
 
 use crate::Millis;
 use crate::conn::{Conn, Phase, Slot};
+use crate::counters::{CloseCategory, Ending};
 use crate::shard::Shard;
 
 /// `disconnected` text before a planned stop (client-protocols.md §9.5).
 pub(crate) const SERVICE_RELOADING: &str = "Service reloading, reconnect";
+const STOPPED: Ending<'_> = Ending::new(CloseCategory::ServiceReload, SERVICE_RELOADING);
 
 impl Shard {
     /// Closes on a REST request: `disconnected` with the documented text, then 1000 without a reason
@@ -21,19 +23,21 @@ impl Shard {
         if let Some(conn) = self.conns.get_mut(slot as usize) {
             conn.ends_well = true;
         }
-        self.close(slot, CloseCode::NORMAL, "", &message, true, now);
+        let ending = Ending::new(CloseCategory::ClosedByAppServer, &message);
+        self.close(slot, CloseCode::NORMAL, "", ending, true, now);
     }
 
-    /// Closes for a fault of the client; with `announced` the reason is sent as a `disconnected` message too.
+    /// Closes for a fault of the client; the application is told the reason, and with `announced` the client too, as a
+    /// `disconnected` message.
     pub(crate) fn close_with(
         &mut self,
         slot: Slot,
         code: CloseCode,
-        reason: &str,
+        ending: Ending<'_>,
         announced: bool,
         now: Millis,
     ) {
-        self.close(slot, code, reason, reason, announced, now);
+        self.close(slot, code, ending.told, ending, announced, now);
     }
 
     /// Closes every connection for a planned stop (client-protocols.md §9.5). With `keep_reliable` the reliable ones are told
@@ -43,7 +47,7 @@ impl Shard {
         // Their handshakes are answered by whoever waits for the event handler.
         let reserved = |(_, conn): (_, &Conn)| (conn.phase == Phase::Reserved).then_some(conn.id.slot);
         for slot in self.conns.iter().filter_map(reserved).collect::<Vec<Slot>>() {
-            self.remove(slot, "");
+            self.remove(slot, STOPPED);
         }
         let open: Vec<Slot> =
             self.conns.iter().filter(|(_, c)| c.phase == Phase::Open).map(|(_, c)| c.id.slot).collect();
@@ -51,25 +55,33 @@ impl Shard {
             if keep_reliable && self.dismiss(slot, now) {
                 continue;
             }
-            self.close(slot, CloseCode::SERVICE_RESTART, SERVICE_RELOADING, SERVICE_RELOADING, true, now);
+            self.close(slot, CloseCode::SERVICE_RESTART, SERVICE_RELOADING, STOPPED, true, now);
         }
     }
 
-    /// `told` is what the application learns, and with `announced` a PubSub client too.
-    fn close(&mut self, slot: Slot, code: CloseCode, reason: &str, told: &str, announced: bool, now: Millis) {
+    /// What the application is told, a PubSub client learns too with `announced`.
+    fn close(
+        &mut self,
+        slot: Slot,
+        code: CloseCode,
+        reason: &str,
+        ending: Ending<'_>,
+        announced: bool,
+        now: Millis,
+    ) {
         let Some(conn) = self.conns.get(slot as usize) else { return };
         if conn.phase != Phase::Open {
             return;
         }
         if !conn.has_socket() {
-            self.remove(slot, told);
+            self.remove(slot, ending);
             return;
         }
         if let Some(format) = conn.protocol.format().filter(|_| announced) {
-            self.enqueue(slot, format.disconnected_frame(told));
+            self.enqueue(slot, format.disconnected_frame(ending.told));
         }
         self.enqueue(slot, ws::encode_close(code, reason));
-        self.begin_closing(slot, Phase::AwaitingClose, told, now);
+        self.begin_closing(slot, Phase::AwaitingClose, ending, now);
     }
 
     /// The peer's close frame arrived: answer it unless it is itself the answer, then let the socket go.
@@ -88,7 +100,8 @@ impl Shard {
             if let Some(conn) = self.conns.get_mut(slot as usize) {
                 conn.ends_well = true;
             }
-            self.begin_closing(slot, Phase::Closed, reason, now);
+            let ending = Ending::new(CloseCategory::Normal, reason);
+            self.begin_closing(slot, Phase::Closed, ending, now);
         } else if let Some(conn) = self.conns.get_mut(slot as usize)
             && conn.phase == Phase::AwaitingClose
         {

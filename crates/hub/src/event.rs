@@ -77,4 +77,6 @@ pub enum Verdict {
     Heard,
     /// It was not handled, or the answer was no good (event-handlers.md §6.3).
     Failed,
+    /// Nothing handles it.
+    Unwanted,
 }

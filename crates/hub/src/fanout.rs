@@ -92,7 +92,9 @@ impl Shard {
             shard_queue_bytes_max: self.limits.shard_queue_bytes_max,
             queued_bytes: self.queued_bytes,
             recorded: self.log.as_ref().map(|_| Vec::new()),
-            receivers: self.traces_messages().then(Receivers::default),
+            traced: self.traces_messages().then(Receivers::default),
+            receivers: 0,
+            unacked: 0,
             slow: Vec::new(),
             overflowed: Vec::new(),
         };
@@ -118,13 +120,15 @@ impl Shard {
         };
         audience.for_each(hubs, give);
         self.queued_bytes = walk.queued_bytes;
-        let Walk { batch, recorded, slow, overflowed, receivers, .. } = walk;
+        self.counters.messages_out += walk.receivers * publishes.len() as u64;
+        self.unacked += walk.unacked * publishes.len() as u64;
+        let Walk { batch, recorded, slow, overflowed, traced, .. } = walk;
         if let (Some(log), Some(batch), Some(receivers)) = (&mut self.log, batch, recorded)
             && !receivers.is_empty()
         {
             log.delivered(&batch, &receivers);
         }
-        if let Some(receivers) = receivers {
+        if let Some(receivers) = traced {
             self.trace_publishes(publishes, &receivers);
         }
         for slot in slow {
@@ -151,7 +155,10 @@ struct Walk<'a> {
     /// Sessions that have the batch, if that is recorded.
     recorded: Option<Vec<Slot>>,
     /// Only if somebody looks.
-    receivers: Option<Receivers>,
+    traced: Option<Receivers>,
+    receivers: u64,
+    /// Receivers that keep the batch.
+    unacked: u64,
     slow: Vec<Slot>,
     overflowed: Vec<Slot>,
 }
@@ -165,7 +172,8 @@ struct Aligned {
 
 impl Walk<'_> {
     fn give(&mut self, slot: Slot, conn: &mut Conn) {
-        if let Some(receivers) = &mut self.receivers {
+        self.receivers += 1;
+        if let Some(receivers) = &mut self.traced {
             receivers.note(slot);
         }
         let before = conn.queue.queued_bytes();
@@ -197,6 +205,7 @@ impl Walk<'_> {
         let Some(reliable) = conn.extra.as_mut().and_then(|extra| extra.reliable.as_mut()) else { return };
         let batch = self.batch.get_or_insert_with(|| self.publishes.into());
         let numbered = reliable.unacked.push(Arc::clone(batch));
+        self.unacked += 1;
         if let Some(recorded) = &mut self.recorded
             && conn.announced
         {

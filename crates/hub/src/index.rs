@@ -5,6 +5,7 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 use slab::Slab;
 
+use crate::counters::ByProtocol;
 use crate::members::Members;
 use crate::upstream::HubPolicy;
 
@@ -63,6 +64,14 @@ impl<T: Default> Named<T> {
         self.values.iter_mut().map(|(_, (name, value))| (&*name, value))
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    pub(crate) fn named(&self) -> impl Iterator<Item = (&Arc<str>, &T)> {
+        self.values.iter().map(|(_, (name, value))| (name, value))
+    }
+
     #[cfg(test)]
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &Arc<str>, &T)> {
         self.values.iter().map(|(key, (name, value))| (crate::members::position(key), name, value))
@@ -79,4 +88,5 @@ pub(crate) struct HubIndex {
     pub(crate) groups: Named<Members>,
     pub(crate) users: HashMap<Arc<str>, Members>,
     pub(crate) policy: HubPolicy,
+    pub(crate) by_protocol: ByProtocol,
 }

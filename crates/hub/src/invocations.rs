@@ -93,7 +93,9 @@ impl Shard {
                 format.invoke_response_frame(&id, Ok(answer))
             }
             Verdict::Heard => format.invoke_response_frame(&id, Err(&InvokeError::NotFound)),
-            Verdict::Failed => format.invoke_response_frame(&id, Err(&InvokeError::InternalServerError)),
+            Verdict::Failed | Verdict::Unwanted => {
+                format.invoke_response_frame(&id, Err(&InvokeError::InternalServerError))
+            }
         });
         true
     }

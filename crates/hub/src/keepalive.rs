@@ -7,6 +7,7 @@ use hublet_wire::ws::Opcode;
 
 use crate::Millis;
 use crate::conn::Phase;
+use crate::counters::{CloseCategory, Ending};
 use crate::limits::KEEP_ALIVE_GRACE_S;
 use crate::shard::Shard;
 
@@ -45,7 +46,7 @@ impl Shard {
             let slot = conn.id.slot;
             // Who is not read for now cannot be heard.
             if now.saturating_sub(conn.last_received) > silent_ms_max && !self.is_paused(slot) {
-                if !self.lose_socket(slot) {
+                if !self.lose_socket(slot, NO_PONG.category) {
                     self.remove(slot, NO_PONG);
                 }
             } else {
@@ -56,15 +57,17 @@ impl Shard {
 
     fn end_overdue_closes(&mut self, now: Millis) {
         while let Some((_, id)) = self.closing.pop_front_if(|(deadline, _)| *deadline <= now) {
-            if self.has(id) && !self.lose_socket(id.slot) {
-                self.remove(id.slot, "");
+            if self.has(id) && !self.lose_socket(id.slot, OVERDUE.category) {
+                self.remove(id.slot, OVERDUE);
             }
         }
     }
 }
 
 /// Why a connection ended that the application is told (event-handlers.md §5.3).
-const NO_PONG: &str = "The client did not answer pings.";
+const NO_PONG: Ending<'_> = Ending::new(CloseCategory::PingTimeout, "The client did not answer pings.");
+/// Of a connection whose end was told before, or of a reliable one whose client closed.
+const OVERDUE: Ending<'_> = Ending::new(CloseCategory::Normal, "");
 
 /// A WebSocket ping without payload: clients may answer with any payload, so none is compared.
 const PING: &[u8] = &[0x80 | Opcode::Ping as u8, 0];

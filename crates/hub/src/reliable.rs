@@ -9,6 +9,7 @@ use hublet_wire::ws::{self, CloseCode};
 use crate::Millis;
 use crate::close::SERVICE_RELOADING;
 use crate::conn::{Conn, Phase, Slot};
+use crate::counters::{CloseCategory, Ending};
 use crate::limits::{CLOSE_TIMEOUT_MS, UNACKED_BYTES_MAX, UNACKED_MESSAGES_MAX};
 use crate::publish::Publish;
 use crate::shard::{Effect, Shard};
@@ -17,7 +18,8 @@ use crate::unacked::{Batch, Numbered, Unacked};
 
 /// Why a connection ended that the application is told (client-protocols.md §9.3).
 pub(crate) const RECOVERY_TIMED_OUT: &str = "The connection recovery timeout expired.";
-const BUFFER_FULL: &str = "The reliable message buffer is full.";
+const BUFFER_FULL: Ending<'_> =
+    Ending::new(CloseCategory::SlowClient, "The reliable message buffer is full.");
 
 /// What a reliable connection has beyond others.
 #[derive(Debug, Default)]
@@ -45,8 +47,8 @@ enum Socket {
     Leaving,
     /// There, until the client answers the close frame of a planned stop.
     Dismissed,
-    /// Gone; the connection ends at this time.
-    Gone { ends: Millis },
+    /// Gone for this reason; the connection ends at this time.
+    Gone { ends: Millis, why: CloseCategory },
 }
 
 impl Reliable {
@@ -71,7 +73,9 @@ impl Shard {
         self.settle();
         let conn = self.conns.get_mut(slot as usize);
         if let Some(reliable) = conn.and_then(Conn::reliable_mut) {
+            let before = reliable.unacked.len();
             reliable.unacked.acknowledge(sequence_id);
+            self.unacked -= before - reliable.unacked.len();
             if let Some(log) = self.log_of(slot) {
                 log.acknowledged(slot, sequence_id);
             }
@@ -86,6 +90,8 @@ impl Shard {
         let Some(reliable) = conn.reliable_mut() else { return };
         let batch: Batch = [Arc::new(message)].into();
         let numbered = reliable.unacked.push(Arc::clone(&batch));
+        self.unacked += 1;
+        self.counters.messages_out += 1;
         let (full, attached) = (reliable.is_full(), reliable.has_socket());
         if attached {
             let before = conn.queue.queued_bytes();
@@ -104,14 +110,16 @@ impl Shard {
     /// More waits for a client than may: the connection is lost for good (client-protocols.md §5.3).
     pub(crate) fn overflowed(&mut self, slot: Slot) {
         if self.conns.get(slot as usize).is_some_and(Conn::has_socket) {
+            self.counters.slow_consumers += 1;
             self.close_with(slot, CloseCode::POLICY_VIOLATION, BUFFER_FULL, true, self.now);
         } else {
             self.remove(slot, BUFFER_FULL);
         }
     }
 
-    /// Whether losing the socket leaves the connection for a client that comes back; then it is told so.
-    pub(crate) fn lose_socket(&mut self, slot: Slot) -> bool {
+    /// Whether losing the socket leaves the connection for a client that comes back; then it is told so. If it does not
+    /// come, that is why the connection ended.
+    pub(crate) fn lose_socket(&mut self, slot: Slot, why: CloseCategory) -> bool {
         let ends = self.now + self.limits.retention_ms;
         let Some(conn) = self.conns.get_mut(slot as usize) else { return false };
         if conn.phase != Phase::Open || !conn.announced {
@@ -119,7 +127,7 @@ impl Shard {
         }
         let id = conn.id;
         let Some(reliable) = conn.reliable_mut() else { return false };
-        reliable.socket = Socket::Gone { ends };
+        reliable.socket = Socket::Gone { ends, why };
         self.queued_bytes -= conn.queue.queued_bytes();
         conn.queue.clear();
         self.waiting.push_back((ends, id));
@@ -206,7 +214,7 @@ impl Shard {
         let reliable = conn.and_then(Conn::reliable_mut);
         if let Some(reliable) = reliable.filter(|reliable| reliable.resuming == Some(attempt)) {
             reliable.resuming = None;
-            if let Socket::Gone { ends } = reliable.socket {
+            if let Socket::Gone { ends, .. } = reliable.socket {
                 // Its time may have come meanwhile.
                 self.waiting.push_back((ends, id));
             }
@@ -252,6 +260,7 @@ impl Shard {
             }
         }
         self.queued_bytes += conn.queue.queued_bytes();
+        self.counters.recovered += 1;
         self.mark_dirty(slot);
         self.trace(TraceLevel::Lifecycle, slot, || Fact::Resumed);
         true
@@ -265,11 +274,12 @@ impl Shard {
         }
         while let Some((ends, id)) = self.waiting.pop_front_if(|(ends, _)| *ends <= now) {
             let conn = self.conns.get(id.slot as usize).filter(|conn| conn.id == id);
-            let is_gone = conn.and_then(Conn::reliable).is_some_and(|reliable| {
-                reliable.socket == Socket::Gone { ends } && reliable.resuming.is_none()
-            });
-            if is_gone {
-                self.remove(id.slot, RECOVERY_TIMED_OUT);
+            let reliable = conn.and_then(Conn::reliable).filter(|reliable| reliable.resuming.is_none());
+            if let Some(Socket::Gone { ends: really, why }) = reliable.map(|reliable| reliable.socket)
+                && really == ends
+            {
+                self.counters.expired += 1;
+                self.remove(id.slot, Ending::new(why, RECOVERY_TIMED_OUT));
             }
         }
     }

@@ -27,6 +27,7 @@ use self::message::{Epoch, write_message};
 pub(crate) use self::message::{read_id, write_id};
 use self::session::{Session, read_session, write_session};
 use crate::conn::{Accept, Conn, Phase, Protocol, Slot};
+use crate::counters::{CloseCategory, Ending};
 use crate::index::Hubs;
 use crate::limits::SLOTS_MAX;
 use crate::publish::Publish;
@@ -167,7 +168,7 @@ impl Shard {
         for session in strangers {
             let slot = crate::members::position(self.conns.insert(self.placeholder(session.id)));
             self.take_up(slot, session);
-            self.remove(slot, RECOVERY_TIMED_OUT);
+            self.remove(slot, Ending::new(CloseCategory::Normal, RECOVERY_TIMED_OUT));
         }
         count
     }
@@ -191,6 +192,7 @@ impl Shard {
             state: session.state,
         };
         let groups = self.enter(slot, accept, now);
+        self.counters.restored += 1;
         for group in &groups {
             self.add_to_group(slot, group);
         }
@@ -205,10 +207,11 @@ impl Shard {
                 self.streaming.insert(slot);
             }
             if let Some(reliable) = extra.reliable.as_mut() {
+                self.unacked += session.unacked.len();
                 reliable.unacked = session.unacked;
             }
         }
-        self.lose_socket(slot);
+        self.lose_socket(slot, CloseCategory::Normal);
     }
 }
 

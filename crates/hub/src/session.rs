@@ -11,6 +11,7 @@ use smallvec::{SmallVec, smallvec};
 
 use crate::Millis;
 use crate::conn::{Conn, Phase, Protocol, Slot};
+use crate::counters::{CloseCategory, Ending};
 use crate::publish::Publish;
 use crate::reliable::Reliable;
 use crate::shard::Shard;
@@ -50,7 +51,9 @@ impl Shard {
         let code = error.close_code();
         if self.is_open(slot) {
             // A peer that breaks the framing itself gets the close frame alone (client-protocols.md §8).
-            self.close_with(slot, code, &error.to_string(), code != CloseCode::PROTOCOL_ERROR, now);
+            let reason = error.to_string();
+            let ending = Ending::new(CloseCategory::BadRequest, &reason);
+            self.close_with(slot, code, ending, code != CloseCode::PROTOCOL_ERROR, now);
         }
         if let Some(conn) = self.conns.get_mut(slot as usize) {
             conn.phase = Phase::Discarding;
@@ -60,6 +63,7 @@ impl Shard {
     /// A client's messages are carried out one after another: one that comes while an event handler owes the client
     /// an answer waits.
     fn message(&mut self, slot: Slot, frame: Frame<'_>, now: Millis) {
+        self.counters.messages_in += 1;
         if self.conns.get(slot as usize).and_then(Conn::turn).is_some() {
             self.hold(slot, frame, now);
         } else {
@@ -76,11 +80,13 @@ impl Shard {
                     Some(Ok(op)) => self.request(slot, op, now),
                     Some(Err(InvalidMessage)) => {
                         let reason = subprotocol.invalid_message_reason();
-                        self.close_with(slot, CloseCode::INVALID_PAYLOAD, reason, true, now);
+                        let ending = Ending::new(CloseCategory::BadRequest, reason);
+                        self.close_with(slot, CloseCode::INVALID_PAYLOAD, ending, true, now);
                     }
                     None => {
                         let reason = subprotocol.wrong_opcode_reason();
-                        self.close_with(slot, CloseCode::UNSUPPORTED_DATA, reason, true, now);
+                        let ending = Ending::new(CloseCategory::BadRequest, reason);
+                        self.close_with(slot, CloseCode::UNSUPPORTED_DATA, ending, true, now);
                     }
                 }
             }
@@ -102,7 +108,8 @@ impl Shard {
                     }
                 } else {
                     let reason = AckError::Forbidden(GroupAction::Send, group).to_string();
-                    self.close_with(slot, CloseCode::POLICY_VIOLATION, &reason, false, now);
+                    let ending = Ending::new(CloseCategory::Unauthorized, &reason);
+                    self.close_with(slot, CloseCode::POLICY_VIOLATION, ending, false, now);
                 }
             }
         }

@@ -10,6 +10,7 @@ use slab::Slab;
 
 use crate::Millis;
 use crate::conn::{Conn, Membership, Phase, Slot};
+use crate::counters::{CloseCategory, Counters, Ending};
 use crate::directory::{Directory, ShardSet, Topic};
 use crate::event::{ClientEvent, EventKind};
 use crate::fanout::Pending;
@@ -22,9 +23,9 @@ use crate::saved::Log;
 use crate::trace::{Fact, Trace, TraceLevel};
 use crate::upstream::HubPolicies;
 
-/// Why a connection ended that the application is told (client-protocols.md §9.3).
-const CONNECTION_ENDED: &str = "The connection ended.";
-const QUEUE_FULL: &str = "The outbound message queue is full.";
+/// How connections end (client-protocols.md §9.3).
+const CONNECTION_ENDED: Ending<'_> = Ending::new(CloseCategory::Normal, "The connection ended.");
+const QUEUE_FULL: Ending<'_> = Ending::new(CloseCategory::SlowClient, "The outbound message queue is full.");
 
 /// What a shard asks its driver to do.
 #[derive(Debug)]
@@ -102,9 +103,9 @@ pub struct Shard {
     pub(crate) policies: Arc<HubPolicies>,
     /// Name of the events of simple clients.
     pub(crate) message_event: Arc<str>,
-    /// Connections cut because they did not read.
-    #[cfg(test)]
-    pub(crate) slow_consumers: u64,
+    pub(crate) counters: Counters,
+    /// Messages that reliable clients have not acknowledged.
+    pub(crate) unacked: u64,
     pub(crate) ticks: u64,
     /// What is still to be written, if changes are recorded.
     pub(crate) log: Option<Box<Log>>,
@@ -138,8 +139,8 @@ impl Shard {
             epoch_ms: 0,
             policies: Arc::default(),
             message_event: Arc::from("message"),
-            #[cfg(test)]
-            slow_consumers: 0,
+            counters: Counters::default(),
+            unacked: 0,
             ticks: 0,
             log: None,
             trace_level: TraceLevel::Nothing,
@@ -174,7 +175,7 @@ impl Shard {
 
     /// The socket is gone, or the driver drops it after [`AfterFlush::Drop`]. A reliable connection stays for a while.
     pub fn disconnected(&mut self, slot: Slot) {
-        if self.lose_socket(slot) {
+        if self.lose_socket(slot, CONNECTION_ENDED.category) {
             return;
         }
         if let Some(conn) = self.conns.get(slot as usize)
@@ -231,6 +232,7 @@ impl Shard {
         if let Some(conn) = self.conns.get_mut(slot as usize) {
             let before = conn.queue.queued_bytes();
             conn.queue.advance(written);
+            self.counters.bytes_out += written as u64;
             self.queued_bytes -= before - conn.queue.queued_bytes();
         }
     }
@@ -269,11 +271,8 @@ impl Shard {
     /// Ends a connection that does not read: its queue is full, so no close frame could reach it. A reliable client gets a
     /// new try with a new socket.
     pub(crate) fn cut_slow_consumer(&mut self, slot: Slot) {
-        #[cfg(test)]
-        {
-            self.slow_consumers += 1;
-        }
-        if !self.lose_socket(slot) {
+        self.counters.slow_consumers += 1;
+        if !self.lose_socket(slot, QUEUE_FULL.category) {
             self.remove(slot, QUEUE_FULL);
         }
     }
@@ -385,24 +384,26 @@ impl Shard {
     }
 
     /// Takes a connection out of every index, so that it receives and counts no more; its slot and queue stay. The
-    /// application is told the reason.
-    pub(crate) fn detach(&mut self, slot: Slot, reason: &str) {
+    /// application is told why.
+    fn detach(&mut self, slot: Slot, ending: Ending<'_>) {
+        self.counters.closed.count(ending.category);
         self.cancel_invocations(slot);
         self.leave_all(slot);
         self.cancel_streams(slot);
         self.drop_states(slot);
-        self.trace_end(slot, reason);
-        self.tell_disconnected(slot, reason);
+        self.trace_end(slot, ending.told);
+        self.tell_disconnected(slot, ending.told);
         if let Some(log) = self.log_of(slot) {
             log.ended(slot);
         }
         let Some(conn) = self.conns.get_mut(slot as usize) else { return };
         let (hub_key, user) = (conn.hub, conn.user.take());
-        let (at_all, at_user) = (conn.position_all, conn.position_user);
+        let (at_all, at_user, protocol) = (conn.position_all, conn.position_user, conn.protocol.index());
         let (Some(hub_name), Some(_)) = (self.hubs.name(hub_key).cloned(), self.hubs.get(hub_key)) else {
             return;
         };
         let Some(hub) = self.hubs.get_mut(hub_key) else { return };
+        hub.by_protocol[protocol] -= 1;
         if let Some(moved) = hub.all.remove(at_all)
             && let Some(conn) = self.conns.get_mut(moved.slot as usize)
         {
@@ -427,14 +428,15 @@ impl Shard {
         }
     }
 
-    /// Forgets a connection and asks the driver to drop its socket. The application is told the reason if it does not
+    /// Forgets a connection and asks the driver to drop its socket. The application is told why if it does not
     /// know already that the client is gone.
-    pub(crate) fn remove(&mut self, slot: Slot, reason: &str) {
+    pub(crate) fn remove(&mut self, slot: Slot, ending: Ending<'_>) {
         if self.is_open(slot) {
-            self.detach(slot, reason);
+            self.detach(slot, ending);
         }
         if let Some(conn) = self.conns.try_remove(slot as usize) {
             self.queued_bytes -= conn.queue.queued_bytes();
+            self.unacked -= conn.reliable().map_or(0, |reliable| reliable.unacked.len());
             self.effects.push(Effect::Drop(slot));
         }
     }
@@ -444,8 +446,8 @@ impl Shard {
     }
 
     /// Marks a connection as closing: out of all indices, and gone for good after the close time-out.
-    pub(crate) fn begin_closing(&mut self, slot: Slot, phase: Phase, reason: &str, now: Millis) {
-        self.detach(slot, reason);
+    pub(crate) fn begin_closing(&mut self, slot: Slot, phase: Phase, ending: Ending<'_>, now: Millis) {
+        self.detach(slot, ending);
         self.end_turn(slot);
         if let Some(conn) = self.conns.get_mut(slot as usize) {
             conn.phase = phase;

@@ -725,7 +725,7 @@ fn random_worlds_lose_and_double_nothing() {
                 world.restarted,
                 world.kills,
                 world.floods,
-                world.shards.iter().map(|shard| shard.slow_consumers).sum::<u64>(),
+                world.shards.iter().map(|shard| shard.counters.slow_consumers).sum::<u64>(),
             )
         });
         match outcome {

@@ -9,6 +9,7 @@ use hublet_wire::ws::CloseCode;
 
 use crate::Millis;
 use crate::conn::{Conn, Phase, Protocol, Slot};
+use crate::counters::{CloseCategory, Ending};
 use crate::event::{ClientEvent, ClientInfo, EventKind, Verdict};
 use crate::limits::{FRAME_OVERHEAD_BYTES, HELD_BYTES_MAX};
 use crate::publish::Publish;
@@ -161,7 +162,7 @@ impl Shard {
         let (Some(hub_name), policy) = (self.hubs.name(conn.hub), hub.policy) else { return };
         let event = event(conn, hub_name, EventKind::User { name, payload, metadata, invoked: false });
         if !policy.wants_user_events {
-            self.answer(slot, ack_id, Verdict::Failed, now);
+            self.answer(slot, ack_id, Verdict::Unwanted, now);
             return;
         }
         let extra = conn.extra.get_or_insert_default();
@@ -238,15 +239,20 @@ impl Shard {
                     self.acknowledge(slot, ack_id, Ok(()));
                 }
             }
-            Verdict::Failed if is_pubsub => {
+            Verdict::Failed | Verdict::Unwanted if is_pubsub => {
                 if let Some(ack_id) = ack_id {
                     self.acknowledge(slot, ack_id, Err(AckError::InternalServerError));
                 }
             }
-            Verdict::Failed => {
-                self.close_with(slot, CloseCode::INTERNAL_ERROR, INTERNAL_ERROR, false, now);
-            }
+            Verdict::Failed => self.fail(slot, CloseCategory::SendEventFailed, now),
+            Verdict::Unwanted => self.fail(slot, CloseCategory::EventHandlerNotFound, now),
         }
+    }
+
+    /// The event of a simple client came to nothing.
+    fn fail(&mut self, slot: Slot, category: CloseCategory, now: Millis) {
+        let ending = Ending::new(category, INTERNAL_ERROR);
+        self.close_with(slot, CloseCode::INTERNAL_ERROR, ending, false, now);
     }
 
     /// Sends a message to one client.
@@ -260,6 +266,7 @@ impl Shard {
             self.deliver_to(slot, message);
         } else {
             let frame = message.frame(conn.protocol.variant()).clone();
+            self.counters.messages_out += 1;
             self.enqueue(slot, frame);
         }
     }

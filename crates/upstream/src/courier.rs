@@ -178,7 +178,7 @@ impl Shard {
             None if is_heard => Verdict::Heard,
             None => {
                 report::not_wanted(destinations, self.upstream.complaints(), &event);
-                Verdict::Failed
+                Verdict::Unwanted
             }
         };
         Some(verdict).zip(on_verdict)

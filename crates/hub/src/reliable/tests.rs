@@ -104,11 +104,11 @@ fn a_thousand_messages_may_wait() {
         assert!(bench.shard.is_open(id.slot));
         bench.publish("one too many");
         bench.shard.settle();
-        let mut told = vec![format!("disconnected {BUFFER_FULL}")];
+        let mut told = vec![format!("disconnected {}", BUFFER_FULL.told)];
         if attached {
             let read = bench.read_members(id, &["/data", "/message"]);
             assert_eq!(read.len() as u64, UNACKED_MESSAGES_MAX + 3);
-            assert_eq!(read[read.len() - 2..], [BUFFER_FULL, "close 1008"]);
+            assert_eq!(read[read.len() - 2..], [BUFFER_FULL.told, "close 1008"]);
         } else {
             told.push("drop".to_owned());
         }

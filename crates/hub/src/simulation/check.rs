@@ -14,10 +14,11 @@ fn directory_agrees(shard: &Shard, hub: &str, topic: Topic<'_>, has_members: boo
 
 /// All indices of a shard agree with each other, with the queues and with the directory.
 pub(super) fn check_shard(shard: &Shard) {
-    let mut queued = 0;
+    let (mut queued, mut unacked) = (0, 0);
     for (at, conn) in &shard.conns {
         assert_eq!(conn.id.slot as usize, at);
         queued += conn.queue.queued_bytes();
+        unacked += conn.reliable().map_or(0, |reliable| reliable.unacked.len());
         if conn.phase != Phase::Open {
             assert!(conn.groups.is_empty(), "a closing connection is in no group");
             continue;
@@ -34,10 +35,16 @@ pub(super) fn check_shard(shard: &Shard) {
         }
     }
     assert_eq!(queued, shard.queued_bytes, "bytes are accounted");
+    assert_eq!(unacked, shard.unacked, "unacknowledged messages are accounted");
     let open = shard.conns.iter().filter(|(_, conn)| conn.phase == Phase::Open).count();
+    let counters = &shard.counters;
+    let ended = counters.closed.total();
+    assert_eq!(counters.opened + counters.restored - ended, open as u64, "each end is counted once");
     assert_eq!(open, shard.hubs.iter().map(|(_, _, hub)| hub.all.len()).sum::<usize>());
     for (_, name, hub) in shard.hubs.iter() {
         assert!(!hub.all.is_empty(), "an empty hub is forgotten");
+        let by_protocol = hub.by_protocol.iter().map(|count| *count as usize).sum::<usize>();
+        assert_eq!(by_protocol, hub.all.len(), "each connection speaks something");
         assert!(directory_agrees(shard, name, Topic::Hub, true));
         let memberships: usize = shard
             .conns
