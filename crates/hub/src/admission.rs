@@ -45,6 +45,7 @@ impl Shard {
             acks: None,
             queue: OutQueue::default(),
             last_received: 0,
+            entered_s: 0,
             host: Arc::clone(&self.message_event),
             // 0 is `connect`, whether or not a handler wants it.
             next_event: 1,
@@ -94,6 +95,7 @@ impl Shard {
         let protocol_index = protocol.index();
         conn.protocol = protocol;
         conn.last_received = now;
+        conn.entered_s = u32::try_from(now / 1_000).unwrap_or(u32::MAX);
         conn.host = host;
         if custom_subprotocol.is_some() || state.is_some() || is_reliable {
             let reliable = is_reliable.then(Reliable::default);

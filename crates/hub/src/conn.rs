@@ -121,6 +121,8 @@ pub(crate) struct Conn {
     pub(crate) acks: Option<Box<AckWindow>>,
     pub(crate) queue: OutQueue,
     pub(crate) last_received: Millis,
+    /// When it came, in seconds of the shard's clock.
+    pub(crate) entered_s: u32,
     pub(crate) host: Arc<str>,
     /// Number of its next event (event-handlers.md §4.2).
     pub(crate) next_event: u64,

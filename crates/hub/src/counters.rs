@@ -158,16 +158,14 @@ impl Protocol {
 }
 
 /// A shard at one moment.
-#[derive(Debug, Clone)]
-pub struct Snapshot {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Numbers {
     /// What has happened so far.
     pub counters: Counters,
     /// What waits in queues of clients, in bytes, as [`crate::queue::OutQueue::queued_bytes`].
     pub queued_bytes: usize,
     /// Messages that reliable clients have not acknowledged.
     pub unacked: u64,
-    /// Its hubs, in no particular order.
-    pub hubs: Vec<HubCount>,
 }
 
 /// A hub on one shard.
@@ -184,20 +182,20 @@ pub struct HubCount {
 }
 
 impl Shard {
-    /// What there is to be known for metrics. It costs a visit to each hub and to no connection.
-    pub fn snapshot(&self) -> Snapshot {
+    /// What the shard counts as a whole.
+    pub fn numbers(&self) -> Numbers {
+        Numbers { counters: self.counters, queued_bytes: self.queued_bytes, unacked: self.unacked }
+    }
+
+    /// Its hubs, in no particular order. It costs a visit to each hub and to no connection.
+    pub fn hub_counts(&self) -> Vec<HubCount> {
         let count = |(hub, index): (&Arc<str>, &HubIndex)| HubCount {
             hub: Arc::clone(hub),
             by_protocol: index.by_protocol,
             users: index.users.len(),
             groups: index.groups.len(),
         };
-        Snapshot {
-            counters: self.counters,
-            queued_bytes: self.queued_bytes,
-            unacked: self.unacked,
-            hubs: self.hubs.named().map(count).collect(),
-        }
+        self.hubs.named().map(count).collect()
     }
 }
 

@@ -1,6 +1,7 @@
 //! Which shards of the node have connections of a hub, members of a group, connections of a user.
 
 use std::hash::{BuildHasher, Hash, Hasher};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use hashbrown::{DefaultHashBuilder, Equivalent, HashMap};
@@ -118,6 +119,13 @@ impl Equivalent<Key> for KeyRef<'_> {
 
 type Stripe = RwLock<HashMap<Key, ShardSet>>;
 
+/// How many groups and users a hub has on all shards together.
+#[derive(Debug, Default)]
+struct Totals {
+    groups: AtomicUsize,
+    users: AtomicUsize,
+}
+
 /// The node's map from topics to shards: the only structure that shards share.
 ///
 /// A shard enters itself before the join that made it a member is acknowledged, so every publish that begins after
@@ -127,6 +135,8 @@ pub struct Directory {
     shards: usize,
     hasher: DefaultHashBuilder,
     stripes: Box<[Stripe]>,
+    /// Of the hubs that some shard has.
+    totals: RwLock<HashMap<Arc<str>, Totals>>,
     /// Group states of clients on all shards.
     pub(crate) states: GroupStates,
     /// Which messages between shards need not be kept any more.
@@ -141,6 +151,7 @@ impl Directory {
             shards,
             hasher: DefaultHashBuilder::default(),
             stripes: (0..stripes).map(|_| Stripe::default()).collect(),
+            totals: RwLock::default(),
             states: GroupStates::default(),
             confirmed: Confirmed::new(shards),
         }
@@ -161,6 +172,14 @@ impl Directory {
                 map.get(&key).copied().unwrap_or_default()
             }
         }
+    }
+
+    /// Groups and users of a hub, each counted once whatever the number of shards that have it. `None` for a hub without
+    /// connections, and always on a node of one shard, where that shard knows.
+    pub fn groups_and_users(&self, hub: &str) -> Option<(usize, usize)> {
+        let totals = self.totals.read().unwrap_or_else(PoisonError::into_inner);
+        let of = |count: &AtomicUsize| count.load(Ordering::Relaxed);
+        totals.get(hub).map(|totals| (of(&totals.groups), of(&totals.users)))
     }
 
     /// The shards that may have connections of a target.
@@ -200,6 +219,12 @@ impl Directory {
             set.0 |= ShardSet::only(shard).0;
         } else {
             map.insert(Key { hub: Arc::clone(hub), kind: kind() }, ShardSet::only(shard));
+            // The stripe is still locked, so that a hub that ends on one shard and begins on another is not mixed up.
+            self.count(hub, key.topic, |count| _ = count.fetch_add(1, Ordering::Relaxed));
+            if key.topic == Topic::Hub {
+                let mut totals = self.totals.write().unwrap_or_else(PoisonError::into_inner);
+                totals.insert(Arc::clone(hub), Totals::default());
+            }
         }
     }
 
@@ -212,7 +237,22 @@ impl Directory {
             *set = set.without(shard);
             if set.is_empty() {
                 map.remove(&key);
+                self.count(hub, topic, |count| _ = count.fetch_sub(1, Ordering::Relaxed));
+                if topic == Topic::Hub {
+                    self.totals.write().unwrap_or_else(PoisonError::into_inner).remove(hub);
+                }
             }
+        }
+    }
+
+    /// The node got its first, or lost its last, member of a group or a user.
+    fn count(&self, hub: &str, topic: Topic<'_>, change: impl FnOnce(&AtomicUsize)) {
+        let totals = self.totals.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(totals) = totals.get(hub) else { return };
+        match topic {
+            Topic::Hub => {}
+            Topic::Group(_) => change(&totals.groups),
+            Topic::User(_) => change(&totals.users),
         }
     }
 
@@ -242,6 +282,30 @@ mod tests {
         directory.leave("h", Topic::Group("room"), 0);
         directory.leave("h", Topic::Group("room"), 2);
         assert!(directory.lookup("h", Topic::Group("room")).is_empty());
+    }
+
+    #[test]
+    fn groups_and_users_are_counted_once() {
+        let directory = Directory::new(2);
+        let (hub, room): (Arc<str>, Arc<str>) = ("h".into(), "room".into());
+        (0..2).for_each(|shard| {
+            directory.enter_hub(&hub, shard);
+            directory.enter_group(&hub, &room, shard);
+            directory.enter_user(&hub, &room, shard);
+        });
+        directory.enter_user(&hub, &"other".into(), 1);
+        assert_eq!(directory.groups_and_users("h"), Some((1, 2)));
+        directory.leave("h", Topic::Group("room"), 0);
+        directory.leave("h", Topic::User("room"), 0);
+        directory.leave("h", Topic::Hub, 0);
+        assert_eq!(directory.groups_and_users("h"), Some((1, 2)));
+        directory.leave("h", Topic::Group("room"), 1);
+        directory.leave("h", Topic::User("other"), 1);
+        assert_eq!(directory.groups_and_users("h"), Some((0, 1)));
+        directory.leave("h", Topic::User("room"), 1);
+        directory.leave("h", Topic::Hub, 1);
+        assert_eq!(directory.groups_and_users("h"), None);
+        assert_eq!(Directory::new(1).groups_and_users("h"), None);
     }
 
     #[test]

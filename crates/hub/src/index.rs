@@ -68,6 +68,11 @@ impl<T: Default> Named<T> {
         self.values.len()
     }
 
+    /// Keys are below.
+    pub(crate) fn capacity(&self) -> usize {
+        self.values.capacity()
+    }
+
     pub(crate) fn named(&self) -> impl Iterator<Item = (&Arc<str>, &T)> {
         self.values.iter().map(|(_, (name, value))| (name, value))
     }

@@ -56,6 +56,11 @@ impl Reliable {
         self.socket == Socket::Attached
     }
 
+    /// Whether it waits for its client to come back.
+    pub(crate) fn is_detached(&self) -> bool {
+        matches!(self.socket, Socket::Gone { .. })
+    }
+
     /// Whether its client was told to come back to the next process.
     pub(crate) fn is_dismissed(&self) -> bool {
         self.socket == Socket::Dismissed

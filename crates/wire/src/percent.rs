@@ -1,6 +1,7 @@
-//! Percent-decoding of URL paths and query strings. Nothing is refused: a `%` that starts no escape stands for itself.
+//! Percent-encoding in URL paths and query strings. When decoded, nothing is refused: a `%` that starts no escape stands for itself.
 
 use std::borrow::Cow;
+use std::fmt::Write;
 
 /// Decodes one path segment to bytes; `+` is a plus (rest-api.md §1.2).
 pub fn decode_segment(segment: &str) -> Cow<'_, [u8]> {
@@ -23,6 +24,20 @@ pub fn decode_segment_but_slashes(segment: &str) -> Cow<'_, [u8]> {
     }
     decoded.extend_from_slice(&decode_segment(rest));
     Cow::Owned(decoded)
+}
+
+/// A text as one segment of a path or as a value in a query.
+pub fn encode(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            // Texts take whatever is written to them.
+            let _ = write!(encoded, "%{byte:02X}");
+        }
+    }
+    encoded
 }
 
 /// The parameters of a query string as form data, in order; `+` is a space (rest-api.md §1.2).
@@ -79,6 +94,14 @@ fn hex(digit: u8) -> Option<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_encoded_is_read_again() {
+        assert_eq!(encode("aZ0-._~"), "aZ0-._~");
+        assert_eq!(encode("a b&ü/+"), "a%20b%26%C3%BC%2F%2B");
+        let query = format!("x={}", encode("a b&ü/+%"));
+        assert_eq!(query_pairs(&query).next(), Some(("x".into(), "a b&ü/+%".into())));
+    }
 
     #[test]
     fn segments() {

@@ -17,6 +17,14 @@ pub fn timestamp(seconds: u64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
+/// As [`timestamp`] for milliseconds since 1970, with three digits of a second.
+pub fn timestamp_ms(milliseconds: u64) -> String {
+    let (seconds, below) = (milliseconds / 1_000, milliseconds % 1_000);
+    let mut text = timestamp(seconds);
+    text.pop();
+    format!("{text}.{below:03}Z")
+}
+
 /// Year, month and day. Years begin in March here, so that a leap day is the last day of its year.
 fn date(days_since_1970: u64) -> (u64, u64, u64) {
     let days = days_since_1970 + EPOCH_DAYS;
@@ -52,6 +60,11 @@ mod tests {
         ] {
             assert_eq!(timestamp(seconds), expected);
         }
+    }
+
+    #[test]
+    fn milliseconds() {
+        assert_eq!(timestamp_ms(1_788_249_600_007), "2026-09-01T08:00:00.007Z");
     }
 
     #[test]
