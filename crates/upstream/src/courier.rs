@@ -228,11 +228,19 @@ impl Shard {
     /// Takes an event in, if its endpoint has room for one more.
     fn parcel(&self, endpoint: &Arc<Endpoint>, event: Arc<ClientEvent>) -> Option<Parcel> {
         let Some(ticket) = self.gates.of(endpoint).enter(weight(&event)) else {
-            crowded(endpoint, &event);
+            self.crowded(endpoint, &event);
             return None;
         };
         let endpoint = Arc::clone(endpoint);
         Some(Parcel { event, endpoint, ticket, time_s: now_s(), purpose: Purpose::Client })
+    }
+
+    /// An endpoint has no room for an event.
+    fn crowded(&self, endpoint: &Endpoint, event: &ClientEvent) {
+        let outcome: Result<(), Failure> = Err(Failure::Crowded);
+        endpoint.counters.count(&outcome);
+        self.upstream.meters().count(&endpoint.hub, &event.kind, None, &outcome, 0);
+        report::not_handled(endpoint, event, &Failure::Crowded);
     }
 
     /// Puts an event into a lane. What is returned is known at once and still to be told.
@@ -255,7 +263,7 @@ impl Shard {
                 None
             }
             Err(Job::Deliver(parcel, on_verdict)) => {
-                crowded(&parcel.endpoint, &parcel.event);
+                self.crowded(&parcel.endpoint, &parcel.event);
                 Some(Verdict::Failed).zip(on_verdict)
             }
             Err(Job::End(_)) => None,
@@ -301,12 +309,6 @@ impl Shard {
             });
         }
     }
-}
-
-/// An endpoint has no room for an event.
-fn crowded(endpoint: &Endpoint, event: &ClientEvent) {
-    endpoint.counters.count::<()>(&Err(Failure::Crowded));
-    report::not_handled(endpoint, event, &Failure::Crowded);
 }
 
 /// The bytes that an event keeps while it waits.

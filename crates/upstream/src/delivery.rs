@@ -9,6 +9,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request};
 use http_body_util::Full;
 use hublet_hub::{ClientEvent, EventKind};
 use hublet_wire::cloudevents::header;
+use hyper::body::Body as _;
 use tokio::time::timeout;
 
 use crate::doctor::{KEPT_BYTES_MAX, Record};
@@ -77,7 +78,7 @@ impl Delivery {
     /// As [`Self::deliver`], with the number that the exchange has in the endpoint's journal.
     pub(crate) async fn deliver_recorded(&self, parcel: &Parcel) -> (u64, Result<Meaning, Failure>) {
         let Parcel { endpoint, event, purpose, .. } = parcel;
-        let mut record = Record::new();
+        let (began, mut record) = (Instant::now(), Record::new());
         let limit = match purpose {
             Purpose::Trial => endpoint.handler.timeout.min(TRIAL_TIMEOUT),
             Purpose::Client | Purpose::Outbox(_) => endpoint.handler.timeout,
@@ -94,6 +95,11 @@ impl Delivery {
             report::not_handled(endpoint, event, failure);
         }
         endpoint.counters.count(&outcome);
+        if *purpose != Purpose::Trial {
+            let status = record.response.as_ref().map(|(status, ..)| *status);
+            let duration_us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+            self.upstream.meters().count(&endpoint.hub, &event.kind, status, &outcome, duration_us);
+        }
         let number = self.upstream.next_exchange();
         let entry = endpoint.journal.push(number, event, record, outcome.as_ref().err());
         self.upstream.observe(&Notice::Called(HandlerCall::new(&entry, endpoint)));
@@ -116,10 +122,11 @@ impl Delivery {
         let request = record.request.insert(self.request(parcel).await?);
         let delays = if is_trial { &[][..] } else { &pace.retry_delays };
         let attempts = &mut record.attempts;
+        let body_bytes = usize::try_from(request.body().size_hint().lower()).unwrap_or_default();
         let answer = retry::send(&self.transport, request, delays, |step| {
             attempts.note(&step);
             match step {
-                Step::Sent => {}
+                Step::Sent => self.upstream.meters().sent(body_bytes),
                 Step::Answered(_) => endpoint.breaker.succeeded(),
                 Step::Failed(fault) if fault.is_retried() => self.failed(endpoint),
                 Step::Failed(_) => {}

@@ -37,6 +37,14 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
+    /// Whether a request was made: whether it took any time says something about the handler.
+    pub(crate) fn was_sent(&self) -> bool {
+        !matches!(
+            self,
+            Self::NotValidated(_) | Self::Gone | Self::Token(_) | Self::Crowded | Self::Unsendable(_)
+        )
+    }
+
     /// The status for the handshake of a client that asked to connect (event-handlers.md §6.1). A handler chooses it only
     /// among those that refuse.
     pub(crate) fn handshake_status(&self) -> StatusCode {

@@ -14,6 +14,7 @@ use crate::durable;
 use crate::environment::{Environment, SigningKeys};
 use crate::guard::Guard;
 use crate::listener::{DRAIN_TIMEOUT, Listeners, TokenSource};
+use crate::meters::{CallReport, Meters};
 use crate::observer::{Notice, Observer};
 use crate::outbox::Outbox;
 use crate::pace::Pace;
@@ -39,6 +40,7 @@ pub struct Upstream {
     observer: OnceLock<Observer>,
     /// How many there have been.
     exchanges: AtomicU64,
+    meters: Meters,
 }
 
 impl std::fmt::Debug for Upstream {
@@ -73,6 +75,7 @@ impl Upstream {
             outbox: OnceLock::new(),
             observer: OnceLock::new(),
             exchanges: AtomicU64::new(0),
+            meters: Meters::default(),
             pace,
             tls,
             request_maker: RequestMaker::new(&environment),
@@ -149,6 +152,15 @@ impl Upstream {
         if lost > 0 {
             tracing::warn!(lost, "event listeners did not get all events before the stop");
         }
+    }
+
+    /// What calls of event handlers came to so far.
+    pub fn calls(&self) -> CallReport {
+        self.meters.read()
+    }
+
+    pub(crate) fn meters(&self) -> &Meters {
+        &self.meters
     }
 
     pub(crate) fn listeners(&self) -> &Listeners {
