@@ -89,11 +89,7 @@ impl ConnIo {
 
     /// Whether the peer is known to be gone, without reading from it.
     pub(crate) fn is_hung_up(&self) -> bool {
-        let tcp = match &self.stream {
-            Stream::Plain(tcp) => tcp,
-            Stream::Tls(tls) => tls.get_ref().0,
-        };
-        let ready = std::pin::pin!(tcp.ready(Interest::READABLE));
+        let ready = std::pin::pin!(self.stream.tcp().ready(Interest::READABLE));
         match ready.poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(Ok(ready)) => ready.is_read_closed(),
             Poll::Ready(Err(_)) => true,

@@ -19,6 +19,7 @@ mod issuer;
 mod listen;
 mod log_tail;
 mod mailbox;
+mod metrics;
 mod node;
 mod portal;
 mod recent;
@@ -29,6 +30,7 @@ mod sessions;
 mod shard_loop;
 mod stream;
 mod trace;
+mod view;
 
 use std::fs::File;
 use std::io;
@@ -52,6 +54,7 @@ use crate::hubs::Hubs;
 use crate::issuer::Issuers;
 use crate::keys::Rotation;
 pub use crate::log_tail::{LogLine, LogTail};
+use crate::metrics::{History, HttpMeter, HttpMeters};
 use crate::node::Node;
 use crate::portal::Portal;
 pub use crate::reload::Reloaded;
@@ -76,6 +79,7 @@ pub struct Server {
     node: Node,
     hubs: Arc<Hubs>,
     endpoints: Vec<Endpoint>,
+    metrics_endpoints: Vec<SocketAddr>,
     threads: Vec<JoinHandle<()>>,
     control: Control,
     rotation: Arc<Rotation>,
@@ -141,7 +145,7 @@ impl Server {
             for listeners in listen::bind_all(listen, shards, by_default)? {
                 endpoints.push(Endpoint { address: listeners.address, tls: acceptor.is_some() });
                 for (mine, socket) in by_shard.iter_mut().zip(listeners.sockets) {
-                    mine.push(Listener { socket, acceptor: acceptor.cloned() });
+                    mine.push(Listener { socket, acceptor: acceptor.cloned(), monitors: false });
                 }
             }
             io::Result::Ok(())
@@ -150,6 +154,14 @@ impl Server {
         if let Some(listeners) = &config.tls {
             let acceptor = tls::acceptor(&listeners.settings, &config.data, &certificate_hosts(config))?;
             listen_on(&listeners.listen, listeners.listens_by_default, Some(&acceptor))?;
+        }
+        let mut metrics_endpoints = Vec::new();
+        for listeners in listen::bind_all(&config.metrics.listen, 1, false)? {
+            metrics_endpoints.push(listeners.address);
+            if let Some(first) = by_shard.first_mut() {
+                let listener = |socket| Listener { socket, acceptor: None, monitors: true };
+                first.extend(listeners.sockets.into_iter().map(listener));
+            }
         }
         // Not before: keys of a start that fails would never be shown.
         if config.key_source == KeySource::Generated {
@@ -161,6 +173,8 @@ impl Server {
         let rotation = Arc::new(Rotation::new(config, Arc::clone(&upstream)));
         let listening: Arc<[Endpoint]> = endpoints.as_slice().into();
         let portal = config.portal.then(|| Arc::new(Portal::new(config)));
+        let meters: HttpMeters = (0..shards).map(|_| HttpMeter::default()).collect();
+        let history = Arc::<History>::default();
         let mut threads = Vec::new();
         for ((index, listeners), (shard, log)) in by_shard.into_iter().enumerate().zip(own) {
             let shared = Shared {
@@ -175,6 +189,8 @@ impl Server {
                 audit: Arc::clone(&audit),
                 tracer: Arc::clone(&tracer),
                 log_tail: log_tail.clone(),
+                meters: Arc::clone(&meters),
+                history: Arc::clone(&history),
             };
             let context = HttpContext::new(shared, Courier::new(Arc::clone(&upstream)), index);
             let context = Arc::new(context);
@@ -191,8 +207,9 @@ impl Server {
         }
         let fresh_keys = issuers.map(Issuers::keep_fresh);
         let rest = Arc::clone(&upstream);
+        let (sampled, samples_of) = (node.clone(), Arc::clone(&upstream));
         let work = async move {
-            tokio::join!(upstream.run(), async {
+            tokio::join!(upstream.run(), history.keep(sampled, meters, samples_of), async {
                 if let Some(fresh_keys) = fresh_keys {
                     fresh_keys.await;
                 }
@@ -213,6 +230,7 @@ impl Server {
             node,
             hubs,
             endpoints,
+            metrics_endpoints,
             threads,
             control,
             rotation,
@@ -236,6 +254,11 @@ impl Server {
     /// The addresses in use.
     pub fn endpoints(&self) -> &[Endpoint] {
         &self.endpoints
+    }
+
+    /// The addresses that serve metrics and health alone.
+    pub fn metrics_endpoints(&self) -> &[SocketAddr] {
+        &self.metrics_endpoints
     }
 
     /// Stops: no new connections, a proper close for each client, the events of all that, then the threads end. Blocks at
@@ -284,6 +307,8 @@ fn certificate_hosts(config: &Config) -> Vec<String> {
 struct Listener {
     socket: std::net::TcpListener,
     acceptor: Option<TlsAcceptor>,
+    /// For metrics and health alone.
+    monitors: bool,
 }
 
 fn new_shard(index: usize, node: &Node, config: &Config) -> Shard {
@@ -307,9 +332,9 @@ async fn run_shard(
     context: &Arc<HttpContext>,
 ) -> io::Result<()> {
     let Some(mailbox) = node.mailbox(index) else { return Ok(()) };
-    for Listener { socket, acceptor } in listeners {
+    for Listener { socket, acceptor, monitors } in listeners {
         let listener = TcpListener::from_std(socket)?;
-        tokio::spawn(listen::accept_loop(listener, acceptor, Arc::clone(context)));
+        tokio::spawn(listen::accept_loop(listener, acceptor, Arc::clone(context), monitors));
     }
     let courier = context.courier.clone();
     let tracer = Arc::clone(&context.tracer);

@@ -81,11 +81,17 @@ fn bind_one(address: SocketAddr, shared: bool) -> io::Result<std::net::TcpListen
 }
 
 /// Accepts connections and serves HTTP on each, until the runtime ends.
-pub(crate) async fn accept_loop(listener: TcpListener, tls: Option<TlsAcceptor>, context: Arc<HttpContext>) {
+/// `monitors`: for metrics and health alone.
+pub(crate) async fn accept_loop(
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    context: Arc<HttpContext>,
+    monitors: bool,
+) {
     loop {
         match listener.accept().await {
             Ok((tcp, peer)) => {
-                tokio::spawn(serve(tcp, peer.ip(), tls.clone(), Arc::clone(&context)));
+                tokio::spawn(serve(tcp, peer.ip(), tls.clone(), Arc::clone(&context), monitors));
             }
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection; is the limit of open files too low?");
@@ -95,7 +101,13 @@ pub(crate) async fn accept_loop(listener: TcpListener, tls: Option<TlsAcceptor>,
     }
 }
 
-async fn serve(tcp: TcpStream, peer: IpAddr, tls: Option<TlsAcceptor>, context: Arc<HttpContext>) {
+async fn serve(
+    tcp: TcpStream,
+    peer: IpAddr,
+    tls: Option<TlsAcceptor>,
+    context: Arc<HttpContext>,
+    monitors: bool,
+) {
     // Frames are gathered before they are written: waiting for more would only add latency.
     if tcp.set_nodelay(true).is_err() {
         return;
@@ -111,5 +123,5 @@ async fn serve(tcp: TcpStream, peer: IpAddr, tls: Option<TlsAcceptor>, context: 
             Err(_) => return,
         },
     };
-    http::serve_connection(stream, peer, context).await;
+    http::serve_connection(stream, peer, context, monitors).await;
 }

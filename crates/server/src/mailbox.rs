@@ -10,6 +10,7 @@ use hublet_wire::id::ConnId;
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::node::Attach;
+use crate::view::Look;
 
 /// Cost of a letter beside its payload, in bytes.
 const LETTER_BYTES: usize = 256;
@@ -25,6 +26,8 @@ pub(crate) enum Letter {
     Command(Command),
     /// Drop it when everything that came before is in the log of sessions.
     Unwritten(Unwritten),
+    /// Let somebody look at the shard.
+    Look(Look),
     /// End sessions that the process before had on another shard.
     End(Saved),
     /// Make an id for a client that an event handler is asked about; without an answer it is refused.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use bytes::Bytes;
 use hublet_hub::directory::Topic;
@@ -17,6 +17,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::mailbox::{Letter, Mailbox};
 use crate::stream::Stream;
+use crate::view::View;
 
 /// A shard's mailbox is over its high-water mark, or its sessions are on their way to the next process: the caller should
 /// try again later.
@@ -161,6 +162,26 @@ impl Node {
         Ok(members)
     }
 
+    /// Looks at one shard, in a turn of that shard: whatever was sent to it before has been carried out. `None`: it has ended.
+    pub(crate) async fn look<T: Send + 'static>(
+        &self,
+        shard: usize,
+        look: impl FnOnce(&View<'_>) -> T + Send + 'static,
+    ) -> Option<T> {
+        let (answer, seen) = oneshot::channel();
+        let look = move |view: &View<'_>| {
+            // Whoever asked may be gone.
+            let _ = answer.send(look(view));
+        };
+        self.0.mailboxes.get(shard)?.push(Letter::Look(Box::new(look)), 0);
+        seen.await.ok()
+    }
+
+    /// Number of shards.
+    pub(crate) fn shards(&self) -> usize {
+        self.0.mailboxes.len()
+    }
+
     /// Makes an id for a client that may not come in yet.
     ///
     /// # Errors
@@ -214,7 +235,17 @@ impl Node {
 
     /// The time that all shards go by.
     pub(crate) fn now(&self) -> Millis {
-        u64::try_from(self.0.started.elapsed().as_millis()).unwrap_or(Millis::MAX)
+        self.time_of(Instant::now())
+    }
+
+    /// A moment in that time.
+    pub(crate) fn time_of(&self, moment: Instant) -> Millis {
+        u64::try_from(moment.duration_since(self.0.started).as_millis()).unwrap_or(Millis::MAX)
+    }
+
+    /// When the service was started.
+    pub(crate) fn started_at(&self) -> SystemTime {
+        SystemTime::now() - self.0.started.elapsed()
     }
 
     /// Whether a stop has begun: no new connections are accepted.

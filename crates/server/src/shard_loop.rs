@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use hublet_hub::{
     Accept, AfterFlush, ClientEvent, Command, Effect, EventKind, Millis, Shard, Slot, Trace, Verdict,
@@ -24,6 +24,7 @@ use crate::node::{Attach, Node};
 use crate::session_log::ShardLog;
 use crate::sessions::{self, LeftBehind};
 use crate::trace::Tracer;
+use crate::view::{LoopMeter, View};
 
 /// The buffer that is lent to whichever socket has bytes.
 const READ_BUFFER_BYTES: usize = 64 << 10;
@@ -65,6 +66,7 @@ pub(crate) struct ShardLoop {
     ready: Vec<Slot>,
     /// Connections that were paused when they were looked at last.
     paused: BTreeSet<Slot>,
+    meter: LoopMeter,
 }
 
 impl ShardLoop {
@@ -101,6 +103,7 @@ impl ShardLoop {
             letters: Vec::new(),
             ready: Vec::new(),
             paused: BTreeSet::new(),
+            meter: LoopMeter::default(),
         }
     }
 
@@ -112,7 +115,8 @@ impl ShardLoop {
         let mut alarm = tokio::time::interval(Duration::from_millis(TICK_MS));
         alarm.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            self.now = self.node.now();
+            let began = Instant::now();
+            self.now = self.node.time_of(began);
             self.shard.begin_turn(self.now);
             self.shard.set_trace_level(self.tracer.level());
             if self.now >= next_tick {
@@ -125,6 +129,7 @@ impl ShardLoop {
             let writes_left = self.flush_dirty();
             self.carry_out_effects();
             self.hand_over_traces();
+            self.meter.turns.count(u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX));
             if self.node.is_stopping() && self.may_end() {
                 return self.end();
             }
@@ -177,6 +182,7 @@ impl ShardLoop {
         match letter {
             Letter::Command(command) => self.shard.apply(command, self.now),
             Letter::Unwritten(unwritten) => self.unwritten.push(unwritten),
+            Letter::Look(look) => look(&self.view()),
             Letter::End(saved) => _ = self.shard.restore(saved),
             Letter::Reserve(answer) => {
                 if let Some(id) = self.reserve() {
@@ -200,6 +206,10 @@ impl ShardLoop {
                 self.courier.forget(id);
             }
         }
+    }
+
+    fn view(&self) -> View<'_> {
+        View { shard: &self.shard, meter: &self.meter, sockets: &self.sockets }
     }
 
     /// A new id; `None` when no more clients are taken.
@@ -306,6 +316,7 @@ impl ShardLoop {
                 Read::Bytes(count) => {
                     decode(&mut self.shard, io, slot, &mut self.buffer[..count], self.now);
                     total += count;
+                    self.meter.bytes_in += count as u64;
                     if self.shard.is_paused(slot) {
                         self.paused.insert(slot);
                         return;

@@ -19,6 +19,14 @@ pub(crate) enum Stream {
 }
 
 impl Stream {
+    /// The socket itself.
+    pub(crate) fn tcp(&self) -> &TcpStream {
+        match self {
+            Self::Plain(tcp) => tcp,
+            Self::Tls(tls) => tls.get_ref().0,
+        }
+    }
+
     /// Moves the socket to the reactor of the current thread, so that it waits for no other thread. Under TLS it stays
     /// where it was accepted: the library gives it away to nobody.
     ///
@@ -33,11 +41,7 @@ impl Stream {
 
     /// The address of the other side, if the system still knows it.
     pub(crate) fn peer(&self) -> Option<IpAddr> {
-        let tcp = match self {
-            Self::Plain(tcp) => tcp,
-            Self::Tls(tls) => tls.get_ref().0,
-        };
-        tcp.peer_addr().ok().map(|address| address.ip())
+        self.tcp().peer_addr().ok().map(|address| address.ip().to_canonical())
     }
 }
 

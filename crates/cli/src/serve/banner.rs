@@ -1,6 +1,7 @@
 //! What the service prints when it is ready: where it is, and in development mode all that a first client needs.
 
 use std::io::IsTerminal;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use hublet_client::{ClientAccess, ConnectionString};
@@ -17,10 +18,10 @@ const HUB: &str = "chat";
 const USER: &str = "me";
 
 /// Prints it on standard output, one fact a line.
-pub(super) fn print(config: &Config, endpoints: &[Endpoint]) -> anyhow::Result<()> {
+pub(super) fn print(config: &Config, endpoints: &[Endpoint], metrics: &[SocketAddr]) -> anyhow::Result<()> {
     let colour = output::has_colour(&std::io::stdout());
     let mut text = String::new();
-    for (name, value) in lines(config, endpoints)? {
+    for (name, value) in lines(config, endpoints, metrics)? {
         if name.is_empty() {
             text.push_str(&value);
         } else if colour {
@@ -38,7 +39,11 @@ pub(super) fn print(config: &Config, endpoints: &[Endpoint]) -> anyhow::Result<(
     Ok(())
 }
 
-fn lines(config: &Config, endpoints: &[Endpoint]) -> anyhow::Result<Vec<(&'static str, String)>> {
+fn lines(
+    config: &Config,
+    endpoints: &[Endpoint],
+    metrics: &[SocketAddr],
+) -> anyhow::Result<Vec<(&'static str, String)>> {
     let version = env!("CARGO_PKG_VERSION");
     let mode = if config.development { "development mode" } else { "production mode" };
     let mut lines = vec![("", format!("hublet {version}, {mode}"))];
@@ -46,6 +51,7 @@ fn lines(config: &Config, endpoints: &[Endpoint]) -> anyhow::Result<Vec<(&'stati
     lines.extend(local.iter().map(|url| ("endpoint", url.clone())));
     let public: Vec<String> = config.public_endpoints.iter().map(|endpoint| endpoint.url()).collect();
     lines.extend(public.iter().map(|url| ("public endpoint", url.clone())));
+    lines.extend(metrics.iter().map(|address| ("metrics", format!("http://{address}/metrics"))));
 
     let known = if public.is_empty() { &local } else { &public };
     let services = known

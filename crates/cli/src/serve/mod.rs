@@ -43,7 +43,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
         let mut signals = Signals::listen()?;
         let mut reload = Reload::new(args, seen);
         let server = Server::start(&config, tail).map_err(|error| cannot_start(&error))?;
-        banner::print(&config, server.endpoints())?;
+        banner::print(&config, server.endpoints(), server.metrics_endpoints())?;
         let name = loop {
             tokio::select! {
                 signal = signals.next() => match signal {

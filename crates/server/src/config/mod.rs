@@ -7,6 +7,7 @@ mod auth;
 mod endpoint;
 mod file;
 mod hubs;
+mod metrics;
 mod resolve;
 mod settings;
 mod trace;
@@ -23,6 +24,7 @@ pub use endpoint::PublicEndpoint;
 pub use file::ConfigFile;
 pub use hubs::RulesByHub;
 pub(crate) use hubs::{check_listeners, compile as compile_hubs};
+pub use metrics::{Metrics, MetricsSettings};
 pub(crate) use resolve::is_loopback_host;
 pub use settings::{
     Durability, LimitSettings, PortalSettings, ReliableSettings, RestSettings, Settings, TlsListenSettings,
@@ -74,6 +76,8 @@ pub struct Config {
     pub hubs: RulesByHub,
     /// What sessions of reliable clients outlive.
     pub durability: Durability,
+    /// Who may see what it counts.
+    pub metrics: Metrics,
     /// Limits.
     pub limits: Limits,
     /// The live trace.

@@ -10,7 +10,7 @@ use super::settings::{LimitSettings, ReliableSettings, TlsListenSettings};
 use super::trace::{LiveTrace, ResourceLogs};
 use super::upstream::{self, Shown};
 use super::{
-    AllowedOrigins, Auth, Config, ConfigError, KeySource, Limits, PublicEndpoint, Rest, Settings,
+    AllowedOrigins, Auth, Config, ConfigError, KeySource, Limits, Metrics, PublicEndpoint, Rest, Settings,
     TlsListeners, hubs,
 };
 use crate::keys::{self, AccessKeys};
@@ -89,6 +89,7 @@ impl Config {
             hubs: hubs::compile(&settings.hubs, &environment)?,
             environment,
             durability: settings.reliable.durability.unwrap_or_default(),
+            metrics: Metrics::new(&settings.metrics)?,
             limits: limits(&settings.limits)?,
             live_trace: LiveTrace::new(&settings.live_trace, development)?,
             resource_logs: settings.resource_logs.as_ref().map_or(Ok(None), ResourceLogs::new)?,
@@ -125,6 +126,7 @@ impl Config {
                 key: tls.settings.key.clone(),
             }),
             reliable: ReliableSettings { durability: Some(self.durability) },
+            metrics: self.metrics.effective(),
             limits: LimitSettings {
                 message_bytes: Some(limits.message_bytes),
                 outgoing_queue_bytes: Some(limits.outgoing_queue_bytes),
@@ -149,7 +151,11 @@ impl Config {
     }
 }
 
-fn addresses(key: &str, texts: Option<&[String]>, default: &[&str]) -> Result<Vec<SocketAddr>, ConfigError> {
+pub(super) fn addresses(
+    key: &str,
+    texts: Option<&[String]>,
+    default: &[&str],
+) -> Result<Vec<SocketAddr>, ConfigError> {
     let parse = |text: &str| {
         let with_host = text.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
         with_host.as_deref().unwrap_or(text).parse().map_err(|_| {

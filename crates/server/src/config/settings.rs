@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::file::position;
 use super::trace::{LiveTraceSettings, LogFormat, ResourceLogSettings};
-use super::{AuthSettings, ConfigError, IdentitySettings, SecretSettings, UpstreamSettings};
+use super::{AuthSettings, ConfigError, IdentitySettings, MetricsSettings, SecretSettings, UpstreamSettings};
 
 /// One layer of configuration. The same keys in TOML, in lower case with underscores.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -47,6 +47,8 @@ pub struct Settings {
     pub tls: Option<TlsListenSettings>,
     /// Reliable clients.
     pub reliable: ReliableSettings,
+    /// What is counted, and who may see it.
+    pub metrics: MetricsSettings,
     /// Limits.
     pub limits: LimitSettings,
     /// What is kept for whoever looks.
@@ -203,6 +205,7 @@ impl Settings {
                 (upper, lower) => upper.or(lower),
             },
             reliable: ReliableSettings { durability: self.reliable.durability.or(lower.reliable.durability) },
+            metrics: self.metrics.or(lower.metrics),
             limits: LimitSettings {
                 message_bytes: self.limits.message_bytes.or(lower.limits.message_bytes),
                 outgoing_queue_bytes: self.limits.outgoing_queue_bytes.or(lower.limits.outgoing_queue_bytes),
@@ -278,8 +281,8 @@ mod tests {
             error("data = \"x\"\nlisten_on = []\n"),
             "line 2, column 1: unknown field `listen_on`, expected one of `production`, `listen`, \
              `public_endpoints`, `data`, `shards`, `log`, `log_format`, `auth`, `rest`, `portal`, `tls`, `reliable`, \
-             `limits`, `live_trace`, `resource_logs`, `identity`, `upstream`, `secrets`, `hubs`. Did you mean \
-             `listen`?"
+             `metrics`, `limits`, `live_trace`, `resource_logs`, `identity`, `upstream`, `secrets`, `hubs`. Did you \
+             mean `listen`?"
         );
         assert!(error("[limits]\nmessage_byte = 1\n").ends_with("Did you mean `message_bytes`?"));
         assert!(error("[hubs.chat]\nanonymousConnectPolicy = \"alow\"\n").ends_with("Did you mean `allow`?"));

@@ -7,6 +7,7 @@ mod auth;
 mod candidate;
 mod cors;
 mod files;
+mod metrics;
 mod negotiate;
 mod portal_page;
 mod prefix;
@@ -47,6 +48,7 @@ use crate::hubs::Hubs;
 use crate::issuer::Issuers;
 use crate::keys::Rotation;
 use crate::log_tail::LogTail;
+use crate::metrics::{History, HttpMeter, HttpMeters};
 use crate::node::Node;
 use crate::portal::Portal;
 use crate::rest::RateLimit;
@@ -82,6 +84,9 @@ pub(crate) struct Shared {
     pub(crate) portal: Option<Arc<Portal>>,
     pub(crate) tracer: Arc<Tracer>,
     pub(crate) log_tail: LogTail,
+    /// One for each shard.
+    pub(crate) meters: HttpMeters,
+    pub(crate) history: Arc<History>,
 }
 
 /// What all requests on one shard share.
@@ -105,6 +110,11 @@ impl Deref for HttpContext {
 impl HttpContext {
     pub(crate) fn new(shared: Shared, courier: Courier, shard: usize) -> Self {
         Self { shared, courier, shard, in_flight: AtomicUsize::new(0), idle: Notify::new() }
+    }
+
+    /// Counts the requests on this shard. `None`: there is no such shard.
+    pub(crate) fn meter(&self) -> Option<&HttpMeter> {
+        self.meters.get(self.shard)
     }
 
     /// How long a TLS handshake and the head of the first request may take.
@@ -146,6 +156,8 @@ pub(crate) struct Connection {
     pub(crate) peer: IpAddr,
     /// The socket is under TLS.
     pub(crate) secure: bool,
+    /// Its address is for metrics and health alone.
+    monitors: bool,
     upgrade: Mutex<Option<(OnUpgrade, Newcomer)>>,
     /// Requests so far whose head has come.
     requests: AtomicUsize,
@@ -180,11 +192,18 @@ impl Connection {
 }
 
 /// Serves requests until the peer goes, breaks the protocol, is too slow, or becomes a WebSocket client.
-pub(crate) async fn serve_connection(stream: Stream, peer: IpAddr, context: Arc<HttpContext>) {
+/// `monitors`: it may see metrics and health, and nothing else.
+pub(crate) async fn serve_connection(
+    stream: Stream,
+    peer: IpAddr,
+    context: Arc<HttpContext>,
+    monitors: bool,
+) {
     let connection = Arc::new(Connection {
         peer,
         secure: matches!(stream, Stream::Tls(_)),
         context,
+        monitors,
         upgrade: Mutex::default(),
         requests: AtomicUsize::new(0),
         asking: AtomicBool::new(false),

@@ -1,6 +1,7 @@
 //! Which handler a path belongs to.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use http::{Method, StatusCode, header};
 use hublet_wire::percent;
@@ -9,9 +10,12 @@ use hyper::body::Incoming;
 use super::cors::Cors;
 use super::prefix::OriginalPath;
 use super::respond::{self, Response};
-use super::{Connection, api_page, portal_page, upgrade, viewer};
+use super::{Connection, api_page, metrics, portal_page, upgrade, viewer};
 use crate::portal;
 use crate::rest;
+
+/// The `RestApiCategory` of a look at the health (operations.md §3).
+const HEALTH_CHECK: &str = "HealthCheck";
 
 /// What a path is about, by its first segments. Literals match without regard to case, and one slash at the end is
 /// tolerated (rest-api.md §1.1).
@@ -44,6 +48,8 @@ enum Place<'a> {
     },
     /// `/livetrace`: a program reads the live trace.
     LiveTrace,
+    /// `/metrics`: what is counted.
+    Metrics,
     /// `/api/health`, `/health`: the process lives.
     Health,
     /// `/ready`: it takes clients.
@@ -91,6 +97,7 @@ impl<'a> Place<'a> {
             "" if is(first, "health") => Self::Health,
             "" if is(first, "ready") => Self::Ready,
             "" if is(first, "livetrace") => Self::LiveTrace,
+            "" if is(first, "metrics") => Self::Metrics,
             _ => Self::Unknown,
         }
     }
@@ -104,6 +111,11 @@ pub(super) async fn handle(connection: &Arc<Connection>, request: http::Request<
     // A clone of the URL shares its text.
     let url = request.uri().clone();
     let place = Place::of(url.path());
+    let place = match place {
+        Place::Metrics | Place::Health | Place::Ready => place,
+        _ if connection.monitors => Place::Unknown,
+        _ => place,
+    };
     let cors = match place {
         Place::Rest { .. } | Place::Ext { .. } | Place::ApiPage { .. } | Place::Health => {
             Cors::of(&connection.context.config.rest.allowed_origins, request.headers())
@@ -145,7 +157,17 @@ async fn answer(
         Place::Rest { hub, rest } => rest::handle(connection, request, hub, rest).await,
         Place::Ext { path } => rest::handle_ext(connection, request, path).await,
         Place::LiveTrace => viewer::handshake(connection, request).await,
-        Place::Health => health(request.method(), StatusCode::OK),
+        Place::Metrics => {
+            let (request, _) = request.into_parts();
+            metrics::serve(connection, &request).await.unwrap_or_else(nothing)
+        }
+        Place::Health => {
+            let (began, response) = (Instant::now(), health(request.method(), StatusCode::OK));
+            if let Some(meter) = connection.context.meter() {
+                meter.rest(HEALTH_CHECK, response.status(), began.elapsed());
+            }
+            response
+        }
         Place::Ready if node.is_stopping() => health(request.method(), StatusCode::SERVICE_UNAVAILABLE),
         Place::Ready => health(request.method(), StatusCode::OK),
         Place::Root if !matches!(*request.method(), Method::GET | Method::HEAD) => {
@@ -231,6 +253,8 @@ mod tests {
             ("/portals", Place::Unknown),
             ("/health", Place::Health),
             ("/ready/", Place::Ready),
+            ("/metrics", Place::Metrics),
+            ("/metrics/x", Place::Unknown),
             ("/ready/x", Place::Unknown),
             ("/LiveTrace", Place::LiveTrace),
             ("/livetrace/negotiate", Place::Unknown),

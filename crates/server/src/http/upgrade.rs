@@ -41,7 +41,7 @@ pub(super) async fn handshake(
 ) -> Response {
     let on_upgrade = hyper::upgrade::on(&mut request);
     let (request, _) = request.into_parts();
-    match welcome(connection, &request, hub).await {
+    let response = match welcome(connection, &request, hub).await {
         Ok((newcomer, response)) => {
             connection.upgrade(on_upgrade, newcomer);
             response
@@ -50,7 +50,11 @@ pub(super) async fn handshake(
             tell(connection, &request, hub, &refusal);
             *refusal
         }
+    };
+    if let Some(meter) = connection.context.meter() {
+        meter.handshake(response.status());
     }
+    response
 }
 
 /// Tells those who look that a client was refused.
@@ -138,6 +142,9 @@ async fn recover(
         None if context.node.is_stopping() => return Err(stopping()),
         None => {
             tracing::debug!(hub, "a connection could not be recovered");
+            if let Some(meter) = context.meter() {
+                meter.not_recovered();
+            }
             let chosen = negotiate::choose(&offered, None, SimpleMode::SendEvent);
             (Newcomer::Stranger, chosen.ok().and_then(|choice| choice.echo))
         }

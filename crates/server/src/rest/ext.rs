@@ -5,22 +5,26 @@ mod about;
 mod audit;
 mod doctor;
 mod hubs;
+mod inventory;
 mod keys;
+mod overview;
 mod session;
 pub(crate) mod time;
 mod trace;
 
 use std::borrow::Cow;
+use std::time::Instant;
 
 use http::header::CACHE_CONTROL;
 use http::request::Parts;
 use http::{HeaderValue, Method};
 use hyper::body::Incoming;
 
+use self::inventory::Listing;
 use super::error::RestError;
 use super::parameters::Parameters;
 use super::route::literal;
-use super::{content, hub_name};
+use super::{UNCATEGORIZED, content, count, hub_name};
 use crate::http::{Connection, Response, authenticate_request};
 use crate::issuer::Access;
 use crate::portal;
@@ -31,18 +35,28 @@ pub(crate) async fn handle(
     request: http::Request<Incoming>,
     path: &str,
 ) -> Response {
+    let began = Instant::now();
+    let context = &connection.context;
     let (request, mut body) = request.into_parts();
     let answer = answer(connection, &request, &mut body, path).await;
     content::discard(&request.headers, &mut body).await;
     let mut response = answer.unwrap_or_else(RestError::into_response);
     // Some have keys in them, and all are about now.
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    count(context, UNCATEGORIZED, &response, began);
     response
 }
 
 /// What a request asks for, with the name of the hub as it stands in the path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Operation<'a> {
+    Overview,
+    History,
+    Inventory,
+    ListConnections(&'a str),
+    ShowConnection(&'a str, &'a str),
+    ListUsers(&'a str),
+    ListGroups(&'a str),
     ListHubs,
     GetHub(&'a str),
     PutHub(&'a str),
@@ -84,6 +98,11 @@ impl<'a> Operation<'a> {
             ("keys", Some(action), None, ..) if &*literal(action) == ":regenerate" => {
                 &[(Method::POST, Self::RegenerateKey)]
             }
+            ("overview", None, ..) => &[(Method::GET, Self::Overview)],
+            ("overview", Some(history), None, ..) if &*literal(history) == "history" => {
+                &[(Method::GET, Self::History)]
+            }
+            ("inventory", None, ..) => &[(Method::GET, Self::Inventory)],
             ("trace", None, ..) => &[(Method::GET, Self::Trace)],
             ("logs", None, ..) => &[(Method::GET, Self::Logs)],
             ("hubs", None, ..) => &[(Method::GET, Self::ListHubs)],
@@ -93,6 +112,12 @@ impl<'a> Operation<'a> {
                 (Method::DELETE, Self::DeleteHub(hub)),
             ],
             ("hubs", Some(hub), Some(":test"), None, _) => &[(Method::POST, Self::TestHub(hub))],
+            ("hubs", Some(hub), Some("connections"), None, _) => &[(Method::GET, Self::ListConnections(hub))],
+            ("hubs", Some(hub), Some("connections"), Some(id), None) => {
+                &[(Method::GET, Self::ShowConnection(hub, id))]
+            }
+            ("hubs", Some(hub), Some("users"), None, _) => &[(Method::GET, Self::ListUsers(hub))],
+            ("hubs", Some(hub), Some("groups"), None, _) => &[(Method::GET, Self::ListGroups(hub))],
             ("hubs", Some(hub), Some("exchanges"), None, _) => &[(Method::GET, Self::ListExchanges(hub))],
             ("hubs", Some(hub), Some("exchanges"), Some(id), Some(":replay")) => {
                 &[(Method::POST, Self::Replay(hub, id))]
@@ -161,6 +186,20 @@ async fn carry_out(
     let context = &connection.context;
     let parameters = Parameters::parse(request.uri.query().unwrap_or_default());
     match operation {
+        Operation::Overview => Ok(overview::now(context).await),
+        Operation::History => Ok(overview::history(context)),
+        Operation::Inventory => Ok(Listing::new(connection, request, &parameters)?.hubs().await),
+        Operation::ListConnections(hub) => {
+            let listing = Listing::new(connection, request, &parameters)?;
+            listing.connections(hub_name(hub)?).await
+        }
+        Operation::ShowConnection(hub, id) => inventory::show(context, hub_name(hub)?, id).await,
+        Operation::ListUsers(hub) => {
+            Listing::new(connection, request, &parameters)?.users(hub_name(hub)?).await
+        }
+        Operation::ListGroups(hub) => {
+            Listing::new(connection, request, &parameters)?.groups(hub_name(hub)?).await
+        }
         Operation::ListHubs => Ok(hubs::list(&context.hubs)),
         Operation::GetHub(hub) => hubs::get(&context.hubs, &hub_name(hub)?),
         Operation::PutHub(hub) => {
@@ -218,6 +257,11 @@ mod tests {
             Err(other) => format!("{other:?}"),
         };
         for (method, path, expected) in [
+            (Method::GET, "overview", "Overview"),
+            (Method::GET, "Overview/History", "History"),
+            (Method::POST, "overview", "405 [GET]"),
+            (Method::GET, "overview/x", "404"),
+            (Method::GET, "overview/history/x", "404"),
             (Method::GET, "hubs", "ListHubs"),
             (Method::GET, "HUBS", "ListHubs"),
             (Method::POST, "hubs", "405 [GET]"),
@@ -231,6 +275,14 @@ mod tests {
             (Method::POST, "hubs/chat/:test/x", "404"),
             (Method::GET, "hubs/chat/exchanges", "ListExchanges(\"chat\")"),
             (Method::POST, "hubs/chat/exchanges/7/:replay", "Replay(\"chat\", \"7\")"),
+            (Method::GET, "inventory", "Inventory"),
+            (Method::GET, "hubs/chat/connections", "ListConnections(\"chat\")"),
+            (Method::GET, "hubs/chat/connections/a%2B", "ShowConnection(\"chat\", \"a%2B\")"),
+            (Method::DELETE, "hubs/chat/connections/a", "405 [GET]"),
+            (Method::GET, "hubs/chat/connections/a/b", "404"),
+            (Method::GET, "hubs/chat/users", "ListUsers(\"chat\")"),
+            (Method::GET, "hubs/chat/users/u", "404"),
+            (Method::GET, "hubs/chat/Groups", "ListGroups(\"chat\")"),
             (Method::GET, "hubs/chat/exchanges/7", "404"),
             (Method::POST, "hubs/chat/exchanges/7/:replay/x", "404"),
             (Method::GET, "session", "ShowSession"),
@@ -269,6 +321,6 @@ mod tests {
                 count += usize::from(is_described);
             }
         }
-        assert_eq!(count, 16);
+        assert_eq!(count, 23);
     }
 }

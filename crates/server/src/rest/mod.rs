@@ -18,6 +18,7 @@ mod tokens;
 use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, StatusCode};
@@ -27,7 +28,9 @@ use hyper::body::Incoming;
 
 use crate::audit::Entry;
 use crate::config::Config;
-use crate::http::{Connection, Response, authenticate_request, bearer, empty, endpoint, refusal_reason};
+use crate::http::{
+    Connection, HttpContext, Response, authenticate_request, bearer, empty, endpoint, refusal_reason,
+};
 use crate::issuer::Access;
 use crate::node::Node;
 use crate::trace::{Kind, Tracer};
@@ -42,6 +45,9 @@ use route::{Operation, Resource, Route, Segments};
 /// The api-versions that are served, oldest first (rest-api.md §1.4).
 const API_VERSIONS: &str = "2021-10-01, 2022-11-01, 2023-07-01, 2024-01-01, 2024-12-01";
 
+/// The `RestApiCategory` of everything that has no other (operations.md §3).
+const UNCATEGORIZED: &str = "Uncategorized";
+
 /// Answers a request; `hub` and `path` as they stand in the URL, without the slash between them.
 pub(crate) async fn handle(
     connection: &Connection,
@@ -49,10 +55,17 @@ pub(crate) async fn handle(
     hub: &str,
     path: &str,
 ) -> Response {
+    let began = Instant::now();
+    let context = &connection.context;
     let (request, mut body) = request.into_parts();
-    let tracer = &connection.context.tracer;
+    let tracer = &context.tracer;
     let observed = tracer.begin(&request, connection.peer, || (hub_name(hub).ok(), route::template(path)));
-    let answer = answer(connection, &request, &mut body, hub, path).await;
+    let route = Route::find(&request.method, path, context.config.rest.legacy_path_decoding);
+    let category = route.as_ref().map_or(UNCATEGORIZED, |route| route.operation.category());
+    let answer = match route {
+        Ok(route) => answer(connection, &request, &mut body, (hub, path), route).await,
+        Err(error) => Err(error),
+    };
     content::discard(&request.headers, &mut body).await;
     let response = match answer {
         Ok(mut response) => {
@@ -64,7 +77,14 @@ pub(crate) async fn handle(
     if let Some(observed) = observed {
         tracer.finish(observed, response.status());
     }
+    count(context, category, &response, began);
     response
+}
+
+fn count(context: &HttpContext, category: &'static str, response: &Response, began: Instant) {
+    if let Some(meter) = context.meter() {
+        meter.rest(category, response.status(), began.elapsed());
+    }
 }
 
 fn add_versions(response: &mut Response) {
@@ -94,12 +114,11 @@ async fn answer(
     connection: &Connection,
     request: &Parts,
     body: &mut Incoming,
-    hub: &str,
-    path: &str,
+    (hub, path): (&str, &str),
+    Route { operation, segments }: Route,
 ) -> Result<Response, RestError> {
     let context = &connection.context;
     let config = &context.config;
-    let Route { operation, segments } = Route::find(&request.method, path, config.rest.legacy_path_decoding)?;
     let needs = if request.method.is_safe() { Access::Read } else { Access::All };
     let caller = authenticate_request(connection, request, needs).await.map_err(|denied| {
         tracing::info!(hub, reason = %denied, "a REST request was refused");

@@ -62,6 +62,37 @@ impl Operation {
         }
     }
 
+    /// Its `RestApiCategory` (operations.md §3).
+    pub(super) fn category(self) -> &'static str {
+        use Resource::{Connection, Group, Hub, User};
+        match self {
+            Self::Send(Hub) => "SendToAll",
+            Self::Send(User) => "SendToUser",
+            Self::Send(Group) => "SendToGroup",
+            Self::Send(Connection) => "SendToConnection",
+            Self::Exists(Connection | Hub) => "CheckConnectionExists",
+            Self::Exists(User) => "CheckUserExists",
+            Self::Exists(Group) => "CheckGroupExists",
+            Self::Close(Hub) => "CloseAllConnections",
+            Self::Close(User) => "CloseUserConnections",
+            Self::Close(Group) => "CloseGroupConnections",
+            Self::Close(Connection) => "CloseConnection",
+            Self::Join(User) => "AddUserToGroup",
+            Self::Join(_) => "AddConnectionToGroup",
+            Self::Leave(User) => "RemoveUserFromGroup",
+            Self::Leave(_) => "RemoveConnectionFromGroup",
+            Self::LeaveAll(User) => "RemoveUserFromAllGroups",
+            Self::LeaveAll(_) => "RemoveConnectionFromAllGroups",
+            Self::JoinMany => "AddConnectionsToGroups",
+            Self::LeaveMany => "RemoveConnectionsFromGroups",
+            Self::ListMembers => "ListConnectionsInGroup",
+            Self::Grant => "GrantPermission",
+            Self::Revoke => "RevokePermission",
+            Self::Check => "CheckPermission",
+            Self::GenerateToken => "GenerateClientToken",
+        }
+    }
+
     /// The first api-version that has it; empty for the oldest one (rest-api.md §9).
     pub(super) fn since(self) -> &'static str {
         match self {

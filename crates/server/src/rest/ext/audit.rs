@@ -52,6 +52,13 @@ pub(super) fn record(
         | Operation::ListAudit
         | Operation::About
         | Operation::Trace
+        | Operation::Overview
+        | Operation::History
+        | Operation::Inventory
+        | Operation::ListConnections(_)
+        | Operation::ShowConnection(..)
+        | Operation::ListUsers(_)
+        | Operation::ListGroups(_)
         | Operation::Logs => return,
     };
     let refusal = outcome.as_ref().err().map(RestError::sentence);
