@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::close::{ReasonArgs, close};
 use crate::exists::exists;
+use crate::inventory::{self, ConnectionsArgs};
 use crate::output::printable;
 use crate::send;
 use crate::service::HubServiceArgs;
@@ -22,6 +23,13 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    /// List connections of the hub
+    List(ConnectionsArgs),
+    /// Show one connection: its user, groups, roles and what waits for it
+    Show {
+        #[command(flatten)]
+        connection: ConnectionArgs,
+    },
     /// Say whether a connection exists: exit code 0, or 1 if not
     #[command(visible_alias = "exist")]
     Exists {
@@ -62,6 +70,8 @@ struct ConnectionArgs {
 /// Carries out a verb.
 pub(crate) fn run(Args { at, verb }: &Args) -> anyhow::Result<()> {
     match verb {
+        Verb::List(args) => inventory::connections(at, args),
+        Verb::Show { connection } => inventory::connection(at, &connection.id),
         Verb::Exists { connection } => exists(at, Target::Connection(&connection.id)),
         Verb::Send(to) => send::to_connection(at, to),
         Verb::Close { id, all: _, reason, excluded } => {

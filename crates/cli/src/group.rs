@@ -8,6 +8,7 @@ use serde_json::json;
 use crate::choice::ExceptArgs;
 use crate::close::{ReasonArgs, close};
 use crate::exists::exists;
+use crate::inventory::{self, ListArgs};
 use crate::output::{self, printable};
 use crate::send;
 use crate::service::HubServiceArgs;
@@ -57,6 +58,8 @@ enum Verb {
         #[arg(value_parser = NonEmptyStringValueParser::new())]
         user: String,
     },
+    /// List the groups of the hub that have members
+    List(ListArgs),
     /// Say whether anyone is in a group: exit code 0, or 1 if not
     #[command(visible_alias = "exist")]
     Exists {
@@ -73,7 +76,7 @@ enum Verb {
         except: ExceptArgs,
     },
     /// List the connections in a group
-    #[command(visible_aliases = ["list-connections", "list"])]
+    #[command(visible_alias = "list-connections")]
     Connections {
         #[command(flatten)]
         group: GroupArgs,
@@ -134,6 +137,7 @@ pub(crate) fn run(Args { at, verb }: &Args) -> anyhow::Result<()> {
             remove(at, &group.name, Member::Connection(connection))
         }
         Verb::RemoveUser { group, user } => remove(at, &group.name, Member::User(user)),
+        Verb::List(args) => inventory::groups(at, args),
         Verb::Exists { group } => exists(at, Target::Group(&group.name)),
         Verb::Close { group, reason, except } => {
             close(at, Target::Group(&group.name), reason, &except.excluded)

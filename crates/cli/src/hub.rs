@@ -49,7 +49,11 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// List the hubs that have settings, and say where these come from
-    List,
+    List {
+        /// All hubs that have settings or connections, and how many connections, users and groups each has
+        #[arg(long)]
+        all: bool,
+    },
     /// Print the settings of a hub as JSON
     Show(HubArg),
     /// Set what a hub does with its clients' events
@@ -118,7 +122,8 @@ struct SetArgs {
 /// Carries out a verb.
 pub(crate) fn run(Args { at, verb }: &Args) -> anyhow::Result<()> {
     match verb {
-        Verb::List => list(at),
+        Verb::List { all: false } => list(at),
+        Verb::List { all: true } => list_all(at),
         Verb::Show(HubArg { hub }) => {
             let resource = call(at, hub, async |client| client.hub_settings().await)?.ok_or_else(|| {
                 Failure::new(
@@ -165,7 +170,20 @@ fn list(at: &ServiceArgs) -> anyhow::Result<()> {
         return tell(at, "no hub has settings", &json!({ "hubs": hubs }));
     }
     let rows = hubs.into_iter().map(|hub| vec![hub.name, hub.source]);
-    output::bytes(show::table(&["hub", "source"], rows).as_bytes())
+    output::bytes(output::table(&["hub", "source"], rows).as_bytes())
+}
+
+fn list_all(at: &ServiceArgs) -> anyhow::Result<()> {
+    let hubs = call(at, "", async |client| client.all_hubs().await)?;
+    if at.json || hubs.is_empty() {
+        return tell(at, "no hub has settings or connections", &json!({ "hubs": hubs }));
+    }
+    let rows = hubs.into_iter().map(|hub| {
+        let counts = [hub.connections, hub.users, hub.groups].map(|count| count.to_string());
+        let settings = if hub.has_settings { "yes" } else { "no" };
+        [vec![hub.hub], counts.to_vec(), vec![settings.to_owned()]].concat()
+    });
+    output::bytes(output::table(&["hub", "connections", "users", "groups", "settings"], rows).as_bytes())
 }
 
 fn set(at: &ServiceArgs, args: &SetArgs) -> anyhow::Result<()> {

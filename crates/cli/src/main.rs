@@ -14,6 +14,7 @@ mod generate;
 mod group;
 mod health;
 mod hub;
+mod inventory;
 mod keys;
 mod output;
 mod permission;
@@ -160,6 +161,11 @@ mod tests {
             "hublet user send u hi --type json",
             "hublet user close u --reason why --exclude c",
             "hublet user remove-from-all-groups u",
+            "hublet connection list --user u --group g --protocol simple --search t --top 5",
+            "hublet connection show c --json",
+            "hublet user list --group g --search t",
+            "hublet group list --top 3",
+            "hublet hub list --all",
             "hublet connection exist c",
             "hublet connection send c hi",
             "hublet connection close c --reason why",
@@ -219,6 +225,8 @@ mod tests {
             ("hublet group remove --all", ErrorKind::MissingRequiredArgument),
             ("hublet group exists ", ErrorKind::InvalidValue),
             ("hublet group connections room --top 0", ErrorKind::ValueValidation),
+            ("hublet connection list --top 0", ErrorKind::ValueValidation),
+            ("hublet connection show", ErrorKind::MissingRequiredArgument),
             ("hublet connection close", ErrorKind::MissingRequiredArgument),
             ("hublet connection close c --all", ErrorKind::ArgumentConflict),
             ("hublet connection close c --exclude d", ErrorKind::ArgumentConflict),

@@ -8,6 +8,7 @@ use serde_json::json;
 use crate::choice::ExceptArgs;
 use crate::close::{ReasonArgs, close};
 use crate::exists::exists;
+use crate::inventory::{self, UsersArgs};
 use crate::output::printable;
 use crate::send;
 use crate::service::HubServiceArgs;
@@ -23,6 +24,8 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    /// List the users that have connections to the hub
+    List(UsersArgs),
     /// Say whether a user has a connection: exit code 0, or 1 if not
     #[command(visible_alias = "exist")]
     Exists {
@@ -58,6 +61,7 @@ struct UserArgs {
 /// Carries out a verb.
 pub(crate) fn run(Args { at, verb }: &Args) -> anyhow::Result<()> {
     match verb {
+        Verb::List(args) => inventory::users(at, args),
         Verb::Exists { user } => exists(at, Target::User(&user.id)),
         Verb::Send(to) => send::to_user(at, to),
         Verb::Close { user, reason, except } => close(at, Target::User(&user.id), reason, &except.excluded),

@@ -5,6 +5,7 @@
 
 mod groups;
 mod hubs;
+mod inventory;
 mod keys;
 mod permissions;
 mod send;
@@ -15,6 +16,7 @@ use hyper::Method;
 
 pub use groups::{GroupConnection, GroupConnections, Member};
 pub use hubs::{HandlerTest, Hub, HubResource, HubTest, TestStep};
+pub use inventory::{ConnectionInfo, GroupInfo, HubInfo, UserInfo, Wanted};
 pub use keys::{KeyType, Keys};
 pub use permissions::Permission;
 pub use send::SendOptions;

@@ -3,7 +3,7 @@
 use hublet_client::rest::HubTest;
 use serde_json::{Map, Value};
 
-use crate::output::printable;
+use crate::output::{printable, table};
 
 /// Columns of exchanges that come first, if the service tells them.
 const FIRST: &[&str] = &["id", "time", "event", "connectionId", "urlTemplate", "status", "ok", "sentence"];
@@ -62,21 +62,6 @@ fn cell(value: &Value) -> Option<String> {
         Value::Bool(_) | Value::Number(_) => Some(value.to_string()),
         Value::Null | Value::Array(_) | Value::Object(_) => None,
     }
-}
-
-/// Columns under titles.
-pub(super) fn table(titles: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
-    let titles = titles.iter().map(|title| (*title).to_owned()).collect();
-    let rows: Vec<Vec<String>> = std::iter::once(titles).chain(rows).collect();
-    let width = |column: usize| {
-        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..rows.first().map_or(0, Vec::len)).map(width).collect();
-    let line = |row: &Vec<String>| {
-        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
-        format!("{}\n", cells.collect::<Vec<_>>().join("  ").trim_end())
-    };
-    rows.iter().map(line).collect()
 }
 
 #[cfg(test)]
