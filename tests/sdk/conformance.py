@@ -93,11 +93,11 @@ def is_good(parameter):
 
 
 @schemathesis.hook
-def map_query(_context, query):
+def before_call(_context, case, _kwargs):
     """Who may wait for something to happen does not: it would take seconds for each request."""
-    if isinstance(query, dict) and isinstance(query.get("wait"), int) and 0 <= query["wait"] <= 25:
+    query = case.query if isinstance(case.query, dict) else {}
+    if re.fullmatch(r"[1-9]|1[0-9]|2[0-5]", str(query.get("wait"))):
         query["wait"] = 0
-    return query
 
 
 @schemathesis.hook

@@ -241,6 +241,9 @@ fn requests_filter_wait_and_export() {
             (client, id)
         })
         .collect();
+    // A client is told that it is connected before those who look are.
+    let looked = (0..1_000).find(|_| wait_for(&server, "ConnectionStarted").len() == 2);
+    assert!(looked.is_some(), "both are there");
     let count = |query: &str| read(&server, query)["value"].as_array().expect("a list").len();
     let id = clients[0].1.clone();
     for (query, expected) in [
@@ -304,6 +307,27 @@ fn a_stop_waits_for_nobody_who_waits() {
     let folder = server.wait_and_take_folder();
     assert!(began.elapsed().as_secs() < 20, "it did not wait for the time of the request");
     drop(folder);
+}
+
+#[test]
+fn only_so_many_wait_and_they_make_room_when_they_go() {
+    const WAITING_MAX: usize = 64;
+    let server = Server::start();
+    let authorization = http::authorization(&server, TRACE);
+    let path = format!("{TRACE}?hub=nothing&wait=25");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\n{authorization}\r\n\r\n", server.authority());
+    let wait = || {
+        let mut client = http::Client::connect(&server);
+        client.send(request.as_bytes());
+        client
+    };
+    // More than may wait: one that asks meanwhile would take the place of another.
+    let waiting: Vec<http::Client> = (0..2 * WAITING_MAX).map(|_| wait()).collect();
+    let is_full = || get(&server, &format!("{TRACE}?hub=nothing&wait=1"), &[]).status == 503;
+    assert!((0..20).any(|_| is_full()), "65 wait");
+    assert_eq!(get(&server, TRACE, &[]).status, 200, "who does not wait is answered");
+    drop(waiting);
+    assert!((0..200).any(|_| !is_full()), "those who have gone wait no longer");
 }
 
 #[test]

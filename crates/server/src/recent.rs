@@ -16,6 +16,9 @@ pub(crate) use self::read::{Asked, TooMany};
 /// Requests that wait for items at the same time.
 const WAITING_MAX: usize = 64;
 
+/// Digits of each part of a cursor.
+const DIGITS_MAX: usize = 15;
+
 /// See the module.
 pub(crate) struct Recent<T> {
     items: Mutex<Items<T>>,
@@ -147,6 +150,12 @@ impl FromStr for Cursor {
 
     fn from_str(text: &str) -> Result<Self, ()> {
         let (epoch, id) = text.split_once('-').ok_or(())?;
+        let is_hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        let is_short = |part: &str| (1..=DIGITS_MAX).contains(&part.len());
+        let is_written_so = epoch.bytes().all(is_hex) && id.bytes().all(|byte| byte.is_ascii_digit());
+        if !is_written_so || !is_short(epoch) || !is_short(id) {
+            return Err(());
+        }
         let epoch = u64::from_str_radix(epoch, 16).map_err(drop)?;
         Ok(Self { epoch, id: id.parse().map_err(drop)? })
     }

@@ -22,6 +22,8 @@ mod protobuf_message;
 mod reconnection_token;
 #[path = "../../../fuzz/fuzz_targets/checks/request.rs"]
 mod request;
+#[path = "../../../fuzz/fuzz_targets/checks/signalr_record.rs"]
+mod signalr_record;
 #[path = "../../../fuzz/fuzz_targets/checks/token.rs"]
 mod token;
 
@@ -77,6 +79,11 @@ fn percent_corpus() {
 #[test]
 fn protobuf_message_corpus() {
     run("protobuf_message", protobuf_message::check);
+}
+
+#[test]
+fn signalr_record_corpus() {
+    run("signalr_record", signalr_record::check);
 }
 
 #[test]

@@ -25,8 +25,8 @@ const TOP_MAX: u32 = 1_000;
 const TOP: u32 = 200;
 /// The type of an export: one JSON object a line.
 const LINES: &str = "application/jsonl";
-/// Longest text that is looked for, in bytes.
-const TEXT_BYTES_MAX: usize = 256;
+/// Longest text that is looked for, in characters.
+const TEXT_CHARS_MAX: usize = 256;
 
 #[derive(Serialize)]
 struct Trace<'a> {
@@ -110,8 +110,7 @@ pub(super) async fn logs(
 }
 
 fn asked(parameters: &Parameters<'_>) -> Result<Asked, RestError> {
-    let after = parameters.single("after")?.filter(|cursor| !cursor.is_empty());
-    let after = after.map(str::parse).transpose().map_err(|()| {
+    let after = parameters.single("after")?.map(str::parse).transpose().map_err(|()| {
         let message =
             "The value is not valid. Pass `next` of an answer, or nothing for the newest.".to_owned();
         RestError::Validation { target: Cow::Borrowed("after"), message }
@@ -124,9 +123,9 @@ fn asked(parameters: &Parameters<'_>) -> Result<Asked, RestError> {
 /// What is looked for, in lower case.
 fn searched(parameters: &Parameters<'_>) -> Result<Option<String>, RestError> {
     match parameters.single("text")?.filter(|text| !text.is_empty()) {
-        Some(text) if text.len() > TEXT_BYTES_MAX => Err(RestError::Validation {
+        Some(text) if text.chars().count() > TEXT_CHARS_MAX => Err(RestError::Validation {
             target: Cow::Borrowed("text"),
-            message: format!("The value has more than {TEXT_BYTES_MAX} bytes."),
+            message: format!("The value has more than {TEXT_CHARS_MAX} characters."),
         }),
         text => Ok(text.map(str::to_lowercase)),
     }
@@ -138,7 +137,7 @@ fn one_of<T: Copy>(
     name: &'static str,
     known: &[(&'static str, T)],
 ) -> Result<Option<T>, RestError> {
-    let Some(text) = parameters.single(name)?.filter(|text| !text.is_empty()) else { return Ok(None) };
+    let Some(text) = parameters.single(name)? else { return Ok(None) };
     let found = known.iter().find(|(own, _)| own.eq_ignore_ascii_case(text));
     found.map(|(_, value)| Some(*value)).ok_or_else(|| {
         let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
