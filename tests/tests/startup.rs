@@ -37,6 +37,7 @@ fn the_banner_has_all_that_a_first_client_needs() {
     program.expect(concat!("hublet ", env!("CARGO_PKG_VERSION"), ", development mode"));
     let endpoint = program.expect_start("endpoint           ");
     assert!(endpoint.starts_with("http://127.0.0.1:"), "{endpoint}");
+    program.expect(&format!("portal             {endpoint}/portal/"));
     program
         .expect(&format!("connection string  Endpoint={endpoint};AccessKey={DEVELOPMENT_KEY};Version=1.0;"));
     let url = program.expect_start("client access URL  ");

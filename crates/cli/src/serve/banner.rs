@@ -54,11 +54,16 @@ fn lines(
     lines.extend(metrics.iter().map(|address| ("metrics", format!("http://{address}/metrics"))));
 
     let known = if public.is_empty() { &local } else { &public };
+    // What listens everywhere is reached from here as `localhost`.
+    let reached =
+        |url: &String| url.replace("://0.0.0.0:", "://localhost:").replace("://[::]:", "://localhost:");
+    let known: Vec<String> = known.iter().map(reached).collect();
+    if config.portal {
+        lines.extend(known.first().map(|url| ("portal", format!("{url}/portal/"))));
+    }
     let services = known
         .iter()
-        // What listens everywhere is reached from here as `localhost`.
-        .map(|url| url.replace("://0.0.0.0:", "://localhost:").replace("://[::]:", "://localhost:"))
-        .map(|url| ConnectionString::new(&url, &config.keys.primary()))
+        .map(|url| ConnectionString::new(url, &config.keys.primary()))
         .collect::<Result<Vec<_>, _>>()?;
     let has_keys = !config.auth.disable_local_auth;
     // A key of production is shown when it is made, and never again.
