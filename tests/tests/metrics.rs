@@ -142,10 +142,8 @@ fn who_may_see_them() {
 
 #[test]
 fn an_address_of_its_own_serves_nothing_else() {
-    let file = format!(
-        "production = true\n[auth]\naccess_keys = [\"{OWN_KEY}\"]\n[metrics]\nlisten = [\"127.0.0.1:0\"]\n"
-    );
-    let server = Server::start_with_file(&file, &[]);
+    let file = format!("production = true\n[auth]\naccess_keys = [\"{OWN_KEY}\"]\n");
+    let server = Server::start_with_file(&file, &["--metrics-listen", "127.0.0.1:0"]);
     let url = server.facts("metrics").next().expect("its address");
     let authority = url.strip_prefix("http://").and_then(|url| url.strip_suffix("/metrics")).expect("a URL");
     let get = |path: &str| {

@@ -58,8 +58,14 @@ enum Verb {
         #[arg(value_parser = NonEmptyStringValueParser::new())]
         user: String,
     },
-    /// List the groups of the hub that have members
-    List(ListArgs),
+    /// List the groups of the hub that have members, or the connections in one
+    List {
+        /// List the connections in this group, as `connections` does
+        #[arg(value_name = "GROUP", value_parser = NonEmptyStringValueParser::new(), conflicts_with = "search")]
+        name: Option<String>,
+        #[command(flatten)]
+        list: ListArgs,
+    },
     /// Say whether anyone is in a group: exit code 0, or 1 if not
     #[command(visible_alias = "exist")]
     Exists {
@@ -137,7 +143,8 @@ pub(crate) fn run(Args { at, verb }: &Args) -> anyhow::Result<()> {
             remove(at, &group.name, Member::Connection(connection))
         }
         Verb::RemoveUser { group, user } => remove(at, &group.name, Member::User(user)),
-        Verb::List(args) => inventory::groups(at, args),
+        Verb::List { name: None, list } => inventory::groups(at, list),
+        Verb::List { name: Some(name), list } => connections(at, name, list.top),
         Verb::Exists { group } => exists(at, Target::Group(&group.name)),
         Verb::Close { group, reason, except } => {
             close(at, Target::Group(&group.name), reason, &except.excluded)

@@ -19,7 +19,7 @@ pub(crate) struct ListArgs {
 
     /// List so many at most
     #[arg(long, value_name = "NUMBER", value_parser = value_parser!(u32).range(1..))]
-    top: Option<u32>,
+    pub(crate) top: Option<u32>,
 }
 
 /// Which connections are listed.

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use clap::Args as ClapArgs;
 use clap::builder::{BoolishValueParser, PossibleValuesParser, TypedValueParser};
 use hublet_server::config::{
-    AuthSettings, Config, ConfigError, ConfigFile, LimitSettings, LogFormat, PortalSettings, RestSettings,
-    Settings, TlsListenSettings,
+    AuthSettings, Config, ConfigError, ConfigFile, LimitSettings, LogFormat, MetricsSettings, PortalSettings,
+    RestSettings, Settings, TlsListenSettings,
 };
 
 use super::CONFIG_HINT;
@@ -67,6 +67,9 @@ pub(crate) struct Args {
     /// Serve the portal at /portal/; default: true
     #[arg(long, value_name = "BOOL", env = "HUBLET_PORTAL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = BoolishValueParser::new())]
     portal: Option<bool>,
+    /// Address that serves /metrics and health to everybody, and nothing else
+    #[arg(long, value_name = "ADDRESS", env = "HUBLET_METRICS_LISTEN", value_delimiter = ',')]
+    metrics_listen: Vec<String>,
     /// Accept tokens for any host, in development mode only
     #[arg(long, value_name = "BOOL", env = "HUBLET_IGNORE_AUDIENCE_HOST", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = BoolishValueParser::new())]
     ignore_audience_host: Option<bool>,
@@ -159,6 +162,7 @@ impl Args {
                 ..RestSettings::default()
             },
             portal: PortalSettings { enabled: self.portal },
+            metrics: MetricsSettings { listen: list(&self.metrics_listen), ..MetricsSettings::default() },
             tls: has_tls.then(|| TlsListenSettings {
                 listen: list(&self.tls_listen),
                 cert: self.tls_cert.clone(),

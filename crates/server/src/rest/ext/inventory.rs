@@ -25,9 +25,9 @@ const PAGE_MAX: u32 = 200;
 /// Groups and roles of a connection in a list, and of one that is shown alone.
 const LISTED_MAX: usize = 20;
 const SHOWN_MAX: usize = 1_000;
-/// Bytes of what is searched for, and of a continuation token.
-const SEARCH_BYTES_MAX: usize = 256;
-const TOKEN_BYTES_MAX: usize = 8_192;
+/// Characters of what is searched for, and of a continuation token.
+const SEARCH_CHARS_MAX: usize = 256;
+const TOKEN_CHARS_MAX: usize = 2_048;
 
 /// A page of a list.
 #[derive(Serialize)]
@@ -94,7 +94,7 @@ impl<'a> Listing<'a> {
     ) -> Result<Self, RestError> {
         let page = parameters.number("maxpagesize", 1, PAGE_MAX)?.unwrap_or(PAGE) as usize;
         let token = parameters.single("continuationToken")?;
-        if token.is_some_and(|token| token.is_empty() || token.len() > TOKEN_BYTES_MAX) {
+        if token.is_some_and(|token| token.is_empty() || token.chars().count() > TOKEN_CHARS_MAX) {
             return Err(no_token());
         }
         Ok(Self { connection, request, parameters, page, token })
@@ -233,8 +233,8 @@ impl<'a> Listing<'a> {
 
     fn search(&self) -> Result<Option<Part>, RestError> {
         match self.parameters.single("search")? {
-            Some(text) if text.len() > SEARCH_BYTES_MAX => {
-                let message = format!("What is searched for may have {SEARCH_BYTES_MAX} bytes at most.");
+            Some(text) if text.chars().count() > SEARCH_CHARS_MAX => {
+                let message = format!("What is searched for may have {SEARCH_CHARS_MAX} characters at most.");
                 Err(RestError::validation("search", message))
             }
             text => Ok(text.filter(|text| !text.is_empty()).map(Part::new)),
