@@ -103,6 +103,11 @@ impl Mailbox {
         self.waiting_bytes.swap(0, Ordering::Relaxed) > HIGH_WATER_BYTES
     }
 
+    /// Whether letters wait.
+    pub(crate) fn has_letters(&self) -> bool {
+        !self.letters.lock().unwrap_or_else(PoisonError::into_inner).waiting.is_empty()
+    }
+
     /// Takes the last letters: the shard ends, and all that is still sent is dropped. `leaves_sessions`: somebody misses it.
     pub(crate) fn close(&self, leaves_sessions: bool) -> Vec<Letter> {
         let mut letters = self.letters.lock().unwrap_or_else(PoisonError::into_inner);

@@ -133,8 +133,8 @@ impl ShardLoop {
             if self.node.is_stopping() && self.may_end() {
                 return self.end();
             }
-            if reads_left || writes_left {
-                // HTTP requests and the poller get their turn between ours.
+            if reads_left || writes_left || self.mailbox.has_letters() {
+                // HTTP requests and the poller get their turn between ours, also when others never stop sending.
                 tokio::task::yield_now().await;
                 continue;
             }
