@@ -8,5 +8,7 @@ const browser = await chromium.launch({ executablePath, args: CHROMIUM_ARGUMENTS
 const page = await browser.newPage();
 page.on("console", (message) => message.type() === "log" && console.log(message.text()));
 await page.goto(address);
-// A <script> shares the scope that a console has; it goes on until this process is ended.
-await page.addScriptTag({ content: script });
+// As the console does it: the page's policy says nothing about scripts there. It goes on until this process is ended.
+const devtools = await page.context().newCDPSession(page);
+const { exceptionDetails } = await devtools.send("Runtime.evaluate", { expression: script, replMode: true });
+if (exceptionDetails) throw new Error(exceptionDetails.exception?.description ?? exceptionDetails.text);

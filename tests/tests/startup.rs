@@ -69,6 +69,7 @@ fn the_banner_of_production_with_tls() {
     program.expect_start("endpoint           http://127.0.0.1:");
     program.expect_start("endpoint           https://127.0.0.1:");
     program.expect("public endpoint    https://ws.example.com");
+    program.expect("portal             https://ws.example.com/portal/");
     program.expect("trust for Node     NODE_EXTRA_CA_CERTS=hublet-data/tls/ca.pem");
     program.expect(
         "trust for Python   SSL_CERT_FILE=hublet-data/tls/ca.pem REQUESTS_CA_BUNDLE=hublet-data/tls/ca.pem",

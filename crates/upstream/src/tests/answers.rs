@@ -110,14 +110,14 @@ async fn events_that_nobody_wants() {
     let mut connect_only = handler(&stub.url("/"));
     connect_only.user_events = Default::default();
     let courier = courier(development(), vec![connect_only]);
-    assert_eq!(soon(ask(&courier, user(1, 2, "x"))).await, Ok(Verdict::Failed));
+    assert_eq!(soon(ask(&courier, user(1, 2, "x"))).await, Ok(Verdict::Unwanted));
     let mut heard = user(1, 2, "x");
     let EventKind::User { name, .. } = &mut heard.kind else { unreachable!() };
     *name = "heard".into();
     assert_eq!(soon(ask(&courier, heard)).await, Ok(Verdict::Heard), "a listener is enough");
     let mut other_hub = user(1, 2, "x");
     other_hub.client.hub = "other".into();
-    assert_eq!(soon(ask(&courier, other_hub)).await, Ok(Verdict::Failed));
+    assert_eq!(soon(ask(&courier, other_hub)).await, Ok(Verdict::Unwanted));
     let mut other_hub = connect(1);
     other_hub.client.hub = "other".into();
     assert_eq!(soon(courier.connect(other_hub)).await, Ok(Admission::default()));
