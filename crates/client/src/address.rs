@@ -1,7 +1,5 @@
 //! Addresses: where to connect, what to write into `Host`, and how names become parts of a path.
 
-use std::fmt::Write;
-
 use hyper::Uri;
 
 use crate::error::Error;
@@ -62,20 +60,6 @@ impl Address {
     }
 }
 
-/// Percent-encodes a name as one path segment or one query value: everything but the unreserved characters of RFC 3986.
-pub(crate) fn escape(name: &str) -> String {
-    let mut escaped = String::with_capacity(name.len());
-    for byte in name.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            escaped.push(char::from(byte));
-        } else {
-            // Writing to a string cannot fail.
-            let _ = write!(escaped, "%{byte:02X}");
-        }
-    }
-    escaped
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -110,11 +94,5 @@ mod tests {
         ] {
             assert!(Address::parse(url).is_err(), "{url}");
         }
-    }
-
-    #[test]
-    fn names_in_paths() {
-        assert_eq!(escape("aZ9-._~"), "aZ9-._~");
-        assert_eq!(escape("a/b ü[1]%+"), "a%2Fb%20%C3%BC%5B1%5D%25%2B");
     }
 }

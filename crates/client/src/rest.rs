@@ -12,6 +12,7 @@ mod send;
 mod token;
 mod transport;
 
+use hublet_wire::percent;
 use hyper::Method;
 
 pub use groups::{GroupConnection, GroupConnections, Member};
@@ -22,7 +23,6 @@ pub use permissions::Permission;
 pub use send::SendOptions;
 pub use token::{ClientType, TokenOptions};
 
-use crate::address::escape;
 use crate::connection_string::ConnectionString;
 use crate::error::Error;
 use crate::stream::Tls;
@@ -48,9 +48,9 @@ impl Target<'_> {
     fn path(self) -> String {
         match self {
             Self::All => String::new(),
-            Self::Group(name) => format!("/groups/{}", escape(name)),
-            Self::User(id) => format!("/users/{}", escape(id)),
-            Self::Connection(id) => format!("/connections/{}", escape(id)),
+            Self::Group(name) => format!("/groups/{}", percent::encode(name)),
+            Self::User(id) => format!("/users/{}", percent::encode(id)),
+            Self::Connection(id) => format!("/connections/{}", percent::encode(id)),
         }
     }
 }
@@ -116,13 +116,13 @@ impl Client {
     }
 
     fn url_without_query(&self, path: &str) -> String {
-        format!("{}/api/hubs/{}{path}", self.service.endpoint(), escape(&self.hub))
+        format!("{}/api/hubs/{}{path}", self.service.endpoint(), percent::encode(&self.hub))
     }
 }
 
 /// A parameter of a query, once for each value.
 fn query_of(name: &str, values: impl IntoIterator<Item = impl AsRef<str>>) -> String {
-    values.into_iter().map(|value| format!("&{name}={}", escape(value.as_ref()))).collect()
+    values.into_iter().map(|value| format!("&{name}={}", percent::encode(value.as_ref()))).collect()
 }
 
 #[cfg(test)]

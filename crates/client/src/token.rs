@@ -5,9 +5,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hublet_wire::jwt::{NewToken, with_signature};
 use hublet_wire::name;
+use hublet_wire::percent;
 use ring::hmac;
 
-use crate::address::escape;
 use crate::connection_string::ConnectionString;
 use crate::error::Error;
 
@@ -68,7 +68,7 @@ impl ConnectionString {
     /// The hub name is not allowed.
     pub fn client_access(&self, access: &ClientAccess<'_>) -> Result<ClientAccessUrl, Error> {
         check_hub(access.hub)?;
-        let path = format!("/client/hubs/{}", escape(access.hub));
+        let path = format!("/client/hubs/{}", percent::encode(access.hub));
         let now_s = now_s();
         let lifetime_s = i64::try_from(access.lifetime.as_secs()).unwrap_or(i64::MAX);
         let expires_at_s = now_s.saturating_add(lifetime_s);
@@ -112,7 +112,7 @@ pub fn check_hub(hub: &str) -> Result<(), Error> {
 /// (client-protocols.md §2.2).
 pub fn send_to_group_url(url: &str, group: &str) -> String {
     let separator = if url.contains('?') { '&' } else { '?' };
-    format!("{url}{separator}webpubsub_mode=sendToGroup&group={}", escape(group))
+    format!("{url}{separator}webpubsub_mode=sendToGroup&group={}", percent::encode(group))
 }
 
 fn now_s() -> i64 {

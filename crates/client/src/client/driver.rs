@@ -5,6 +5,7 @@ use std::future::pending;
 use std::pin::Pin;
 use std::time::{Duration, Instant};
 
+use hublet_wire::percent;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep_until;
 
@@ -12,7 +13,6 @@ use super::credential::Credential;
 use super::event::{CloseReason, Event};
 use super::group_streams::GroupStream;
 use super::inbound::{Delivery, Inbound};
-use crate::address::escape;
 use crate::error::Error;
 use crate::pubsub::Frame;
 use crate::session::{Attempt, Call, CallId, Cancel, Output, Reply, Session};
@@ -315,7 +315,7 @@ fn raw(event: &ws::Event) -> Option<Frame> {
 /// The URL of the connection, with the connection that is to be recovered (client-protocols.md §5.4).
 fn recovery_url(url: &str, connection_id: &str, token: &str) -> String {
     let separator = if url.contains('?') { '&' } else { '?' };
-    let (id, token) = (escape(connection_id), escape(token));
+    let (id, token) = (percent::encode(connection_id), percent::encode(token));
     format!("{url}{separator}awps_connection_id={id}&awps_reconnection_token={token}")
 }
 

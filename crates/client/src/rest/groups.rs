@@ -1,11 +1,11 @@
 //! Membership of groups (rest-api.md §3.3, §3.4, §5.1).
 
+use hublet_wire::percent;
 use hyper::Method;
 use serde::{Deserialize, Serialize};
 
 use super::transport::Content;
 use super::{API_VERSION, Client, Target, query_of};
-use crate::address::escape;
 use crate::error::Error;
 
 /// Whether a connection or all connections of a user is meant, where a group is the other part.
@@ -20,8 +20,10 @@ pub enum Member<'a> {
 impl Member<'_> {
     fn path(self, group: &str) -> String {
         match self {
-            Self::Connection(id) => format!("/groups/{}/connections/{}", escape(group), escape(id)),
-            Self::User(id) => format!("/users/{}/groups/{}", escape(id), escape(group)),
+            Self::Connection(id) => {
+                format!("/groups/{}/connections/{}", percent::encode(group), percent::encode(id))
+            }
+            Self::User(id) => format!("/users/{}/groups/{}", percent::encode(id), percent::encode(group)),
         }
     }
 }

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
+use hublet_wire::percent;
 use hyper::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Client;
 use super::transport::Content;
-use crate::address::escape;
 use crate::error::Error;
 
 /// How long a test of a hub's handlers, or a replay, may take: it waits for handlers.
@@ -141,12 +141,12 @@ impl Client {
     /// # Errors
     /// The service refuses it (404: it no longer knows the exchange), is not there, or answers something else.
     pub async fn replay(&mut self, exchange: &str) -> Result<Value, Error> {
-        let url = self.hub_url(&format!("/exchanges/{}/:replay", escape(exchange)));
+        let url = self.hub_url(&format!("/exchanges/{}/:replay", percent::encode(exchange)));
         json(&self.perform_patiently(Method::POST, &url, HANDLER_TIMEOUT).await?)
     }
 
     fn hub_url(&self, path: &str) -> String {
-        format!("{}/api/ext/hubs/{}{path}", self.service.endpoint(), escape(&self.hub))
+        format!("{}/api/ext/hubs/{}{path}", self.service.endpoint(), percent::encode(&self.hub))
     }
 }
 

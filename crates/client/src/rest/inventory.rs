@@ -1,11 +1,11 @@
 //! Who is there: the part of the API that is hublet's own, under `/api/ext/`.
 
+use hublet_wire::percent;
 use hyper::Method;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::{Client, query_of};
-use crate::address::escape;
 use crate::error::Error;
 
 /// Entries that are asked for at once, which is as many as the service gives.
@@ -111,7 +111,7 @@ impl Client {
     /// # Errors
     /// As [`Client::connections`]; 404: there is no such connection.
     pub async fn connection(&mut self, id: &str) -> Result<ConnectionInfo, Error> {
-        let url = self.inventory_url(&format!("connections/{}", escape(id)));
+        let url = self.inventory_url(&format!("connections/{}", percent::encode(id)));
         let body = self.perform(Method::GET, &url, None).await?;
         serde_json::from_slice(&body).map_err(|_| Error::Message("the answer is no connection"))
     }
@@ -151,7 +151,7 @@ impl Client {
     }
 
     fn inventory_url(&self, path: &str) -> String {
-        format!("{}/api/ext/hubs/{}/{path}", self.service.endpoint(), escape(&self.hub))
+        format!("{}/api/ext/hubs/{}/{path}", self.service.endpoint(), percent::encode(&self.hub))
     }
 
     async fn pages<T: DeserializeOwned>(&mut self, url: &str, wanted: &Wanted<'_>) -> Result<Vec<T>, Error> {

@@ -1,10 +1,9 @@
 //! Where an event hub is, and how to get in.
 
-use std::fmt::Write as _;
-
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::uri::Authority;
+use hublet_wire::percent;
 use ring::hmac;
 
 /// Port of AMQP over TLS.
@@ -83,27 +82,13 @@ impl Address {
 impl SharedKey {
     /// A token for an audience until a time in seconds since 1970.
     pub(super) fn token(&self, audience: &str, expires_s: u64) -> String {
-        let audience = form_encoded(audience);
+        let audience = percent::encode(audience);
         let key = hmac::Key::new(hmac::HMAC_SHA256, self.key.as_bytes());
         let signature = hmac::sign(&key, format!("{audience}\n{expires_s}").as_bytes());
-        let signature = form_encoded(&STANDARD.encode(signature));
-        let name = form_encoded(&self.name);
+        let signature = percent::encode(&STANDARD.encode(signature));
+        let name = percent::encode(&self.name);
         format!("SharedAccessSignature sr={audience}&sig={signature}&se={expires_s}&skn={name}")
     }
-}
-
-/// Percent-encodes all but the characters that need it nowhere.
-fn form_encoded(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            // Writing to a string cannot fail.
-            let _ = write!(encoded, "%{byte:02X}");
-        }
-    }
-    encoded
 }
 
 #[cfg(test)]
