@@ -63,8 +63,8 @@ export function urlOf(path, query = {}) {
  */
 export async function call(method, path, { query, body, type, signal, accept = "application/json" } = {}) {
   /** @type {Record<string, string>} */
-  const headers = { Accept: accept };
-  if (method !== "GET" && method !== "HEAD") headers["X-Hublet-Portal"] = "1";
+  // On reads, too: over plain HTTP browsers say nothing else about where a request comes from.
+  const headers = { Accept: accept, "X-Hublet-Portal": "1" };
   if (body !== undefined) headers["Content-Type"] = type ?? "application/json";
   const sent = type === undefined ? JSON.stringify(body) : /** @type {BodyInit} */ (body);
   let response;

@@ -31,7 +31,7 @@ export function milliseconds(value) {
   if (value === 0) return "< 1 ms";
   if (value < 1) return `${value.toFixed(2)} ms`;
   if (value < 10) return `${value.toFixed(1)} ms`;
-  return value < 10_000 ? `${Math.round(value)} ms` : `${(value / 1000).toFixed(1)} s`;
+  return value < 1_000 ? `${Math.round(value)} ms` : `${Number((value / 1000).toFixed(1))} s`;
 }
 
 /** @param {number} seconds 11520 becomes 3 h 12 min: the two largest parts that are not zero */

@@ -1,7 +1,8 @@
 // From the hash of the address to a page: `#/trace?hub=chat` is the page "trace" with the parameter hub.
 import { h, replace } from "./dom.js";
 import { ROUTES } from "./routes.js";
-import { failed, loading } from "./components/states.js";
+import { loading } from "./components/states.js";
+import { icon } from "./icons.js";
 import { messageOf } from "./api.js";
 
 /**
@@ -87,13 +88,13 @@ async function show(main, onPage, moved) {
   let page;
   try {
     if (!route) {
-      page = failed("There is no such page.", "Choose one from the navigation.", h("a", { class: "button", href: "#/overview" }, "Go to the overview"));
+      page = failedPage("There is no such page.", "Choose one from the navigation.", h("a", { class: "button", href: "#/overview" }, "Go to the overview"));
     } else {
       const module = /** @type {PageModule} */ (await import(`./pages/${name}.js`));
       page = await module.render({ params, path, signal, setParams });
     }
   } catch (error) {
-    page = failed("The page could not be shown.", messageOf(error), h("button", { class: "button", type: "button", on: { click: () => show(main, onPage, true) } }, "Try again"));
+    page = failedPage("The page could not be shown.", messageOf(error), h("button", { class: "button", type: "button", on: { click: () => show(main, onPage, true) } }, "Try again"));
   }
   clearTimeout(late);
   if (signal.aborted) return;
@@ -104,6 +105,11 @@ async function show(main, onPage, moved) {
     title?.setAttribute("tabindex", "-1");
     title?.focus({ preventScroll: true });
   }
+}
+
+/** In place of a page; its title is the heading. @param {string} title @param {string} advice @param {Element} action */
+function failedPage(title, advice, action) {
+  return h("div", { class: "state bad", role: "alert" }, icon("error"), h("h1", { class: "title" }, title), h("p", {}, advice), action);
 }
 
 /** @param {Record<string, string|string[]|null|undefined>} params */

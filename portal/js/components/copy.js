@@ -1,4 +1,5 @@
 // Buttons that copy.
+import { messageOf } from "../api.js";
 import { h, replace } from "../dom.js";
 import { icon } from "../icons.js";
 import { toast } from "./toast.js";
@@ -25,18 +26,19 @@ export async function copyText(text) {
 }
 
 /**
- * @param {() => string} text asked when the button is pressed
+ * @param {() => string|Promise<string>} text asked when the button is pressed; what it fails with is said
  * @param {{ label?: string, what?: string, class?: string }} [options] what: names the thing for those who hear the page
  */
 export function copyButton(text, { label = "Copy", what = "", class: name = "small" } = {}) {
   const button = h("button", { class: `button copy ${name}`, type: "button", "aria-label": what ? `${label} ${what}` : null });
   const show = (/** @type {boolean} */ done) => replace(button, icon(done ? "check" : "copy"), done ? "Copied" : label);
   button.addEventListener("click", async () => {
-    if (await copyText(text())) {
+    try {
+      if (!await copyText(await text())) return toast("The browser did not allow copying. Select the text and copy it by hand.", "bad");
       show(true);
       setTimeout(() => show(false), DONE_MS);
-    } else {
-      toast("The browser did not allow copying. Select the text and copy it by hand.", "bad");
+    } catch (error) {
+      toast(messageOf(error), "bad");
     }
   });
   show(false);

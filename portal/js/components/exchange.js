@@ -93,7 +93,7 @@ function message(part, label, without) {
   const headers = Object.entries(part.headers).flatMap(([name, values]) => values.map((value) => /** @type {[string, string]} */ ([name, value])));
   return h("div", { class: "stack-s" },
     part.url ? h("p", { class: "mono small url" }, part.url) : null,
-    h("div", { class: "headers" }, facts(headers.map(([name, value]) => [name, h("span", { class: "mono" }, value)]))),
+    h("div", { class: "headers", role: "region", tabindex: "0", "aria-label": `${label}, headers` }, facts(headers.map(([name, value]) => [name, h("span", { class: "mono" }, value)]))),
     part.body === null || part.body === ""
       ? h("p", { class: "quiet small" }, part.bodyBytes > 0 ? `${bytes(part.bodyBytes)} that are no text.` : "No body.")
       : jsonView(part.body, { label: `${label}, body` }),

@@ -25,6 +25,11 @@ export function tabs({ label, tabs: all, selected = all[0]?.id ?? "", onSelect =
     });
     panel.setAttribute("aria-labelledby", `${stem}-${id}`);
     refresh();
+    // On a narrow screen the row of tabs scrolls.
+    requestAnimationFrame(() => {
+      const button = buttons[all.findIndex((tab) => tab.id === id)];
+      if (button) list.scrollLeft = Math.min(button.offsetLeft - list.offsetLeft, Math.max(list.scrollLeft, button.offsetLeft - list.offsetLeft + button.offsetWidth - list.clientWidth));
+    });
   };
   const choose = (/** @type {string} */ id) => {
     select(id);

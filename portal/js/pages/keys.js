@@ -2,7 +2,7 @@
 import { get, messageOf, post } from "../api.js";
 import { h, replace, useStyle } from "../dom.js";
 import { icon } from "../icons.js";
-import { mayChange } from "../session.js";
+import { mayChange, session } from "../session.js";
 import { codeBlock } from "../components/code.js";
 import { copyButton } from "../components/copy.js";
 import { confirm } from "../components/dialog.js";
@@ -36,7 +36,7 @@ const SOURCES = {
 /** @param {import("../router.js").Context} context */
 export async function render({ signal }) {
   await useStyle("keys");
-  const body = h("div", { class: "stack" }, loading());
+  const body = h("div", { class: "stack" });
   const head = {
     title: "Keys",
     lead: "Your app signs its calls and its clients' tokens with an access key. Both keys work, so one can be renewed while the other is in use.",
@@ -45,47 +45,89 @@ export async function render({ signal }) {
     return page(head, notice("note", "This session may only read, so it does not see the keys.", "Sign in with an access key."));
   }
 
+  /** Asked for when somebody wants to see or copy one, since that is written down. @type {Keys|null} */
+  let keys = null;
+  /** What is shown openly. @type {Set<string>} */
+  const open = new Set();
+
   async function load() {
+    keys ??= /** @type {Keys} */ (await get("api/ext/keys", { signal }));
+    return keys;
+  }
+
+  /** The key that everybody knows is no secret. */
+  async function loadDevelopmentKey() {
+    replace(body, loading());
     try {
-      show(await get("api/ext/keys", { signal }));
+      await load();
+      draw();
     } catch (error) {
-      if (!signal.aborted) replace(body, retry("The keys could not be loaded.", error, load));
+      if (!signal.aborted) replace(body, retry("The keys could not be loaded.", error, loadDevelopmentKey));
     }
   }
 
-  /** @param {Keys} keys */
-  function show(keys) {
-    const [source, tone] = SOURCES[keys.source] ?? [keys.source, "note"];
+  function draw() {
     replace(body,
-      keys.source === "development"
+      keys?.source === "development"
         ? notice("warn", "This is the well-known key of development mode.",
           "Everybody knows it, so it works on this machine only. A service with another listener, or with --production, makes keys of its own.")
         : null,
-      keys.canRegenerate ? null : notice("note", "These keys cannot be renewed here.", keys.reason ?? ""),
-      h("div", { class: "grid grid-2" },
-        keyCard("Primary", keys.primaryKey, keys.primaryConnectionString, badge(source, tone)),
-        keys.secondaryKey !== null && keys.secondaryConnectionString !== null
-          ? keyCard("Secondary", keys.secondaryKey, keys.secondaryConnectionString, badge(source, tone))
-          : card({ title: "Secondary key" }, h("p", { class: "quiet" }, "There is none. With a second key the first one can be renewed without a break."))),
+      keys && !keys.canRegenerate ? notice("note", "These keys cannot be renewed here.", keys.reason ?? "") : null,
+      h("div", { class: "grid grid-2" }, keyCard("Primary"), keyCard("Secondary")),
       usage(keys));
-
-    /** @param {Kind} kind @param {string} key @param {string} connectionString @param {Element} note */
-    function keyCard(kind, key, connectionString, note) {
-      return card({
-        title: `${kind} key`, note,
-        foot: keys.canRegenerate ? h("div", { class: "row-between" }, h("span", { class: "quiet small" }, "A new key replaces this one at once."),
-          h("button", {
-            class: "button danger small", type: "button", on: { click: () => regenerate(kind, keys.secondaryKey !== null) },
-          }, icon("refresh"), "Renew", h("span", { class: "hush" }, ` the ${kind.toLowerCase()} key`))) : null,
-      }, h("div", { class: "stack" },
-        secret(`${kind} key`, "Key", key, MASK),
-        secret(`${kind} connection string`, "Connection string", connectionString, connectionString.replace(key, MASK))));
-    }
   }
 
-  /** @param {Kind} kind @param {boolean} hasOther */
-  async function regenerate(kind, hasOther) {
+  /** @param {Kind} kind */
+  function keyCard(kind) {
+    if (keys && keyOf(keys, kind) === null) {
+      return card({ title: `${kind} key` }, h("p", { class: "quiet" }, "There is none. With a second key the first one can be renewed without a break."));
+    }
+    const source = keys && SOURCES[keys.source];
+    const foot = keys?.canRegenerate === false ? null : h("div", { class: "row-between" },
+      h("span", { class: "quiet small" }, "A new key replaces this one at once."),
+      h("button", { class: "button danger small", type: "button", on: { click: () => regenerate(kind) } },
+        icon("refresh"), "Renew", h("span", { class: "hush" }, ` the ${kind.toLowerCase()} key`)));
+    return card({ title: `${kind} key`, note: source ? badge(...source) : "seeing it is written to the audit log", foot }, h("div", { class: "stack" },
+      secret(kind, "key", "Key", (all) => keyOf(all, kind)),
+      secret(kind, "connection string", "Connection string", (all) => stringOf(all, kind))));
+  }
+
+  /**
+   * A value that is hidden until somebody wants to see it.
+   * @param {Kind} kind
+   * @param {string} name
+   * @param {string} title
+   * @param {(keys: Keys) => string|null} pick
+   */
+  function secret(kind, name, title, pick) {
+    const what = `${kind} ${name}`;
+    const isOpen = open.has(what);
+    const toggle = async () => {
+      try {
+        await load();
+        if (isOpen) open.delete(what);
+        else open.add(what);
+        draw();
+        // The button was made anew.
+        /** @type {HTMLElement|null} */ (body.querySelector(`[data-toggles="${what}"]`))?.focus();
+      } catch (error) {
+        if (!signal.aborted) toast(messageOf(error), "bad");
+      }
+    };
+    const text = keys ? pick(keys) ?? "" : MASK;
+    const masked = keys ? text.replace(keyOf(keys, kind) ?? "", MASK) : MASK;
+    return h("div", { class: "stack-s" },
+      h("div", { class: "row-between" }, h("h3", {}, title), h("div", { class: "row" },
+        h("button", { class: "button small", type: "button", data: { toggles: what }, on: { click: toggle } },
+          icon("eye"), isOpen ? "Hide" : "Show", h("span", { class: "hush" }, ` ${what}`)),
+        copyButton(async () => pick(await load()) ?? "", { what }))),
+      h("code", { class: "secret" }, isOpen ? text : masked));
+  }
+
+  /** @param {Kind} kind */
+  async function regenerate(kind) {
     const other = kind === "Primary" ? "secondary" : "primary";
+    const hasOther = keys === null || keys.secondaryKey !== null;
     const yes = await confirm({
       title: `Renew the ${kind.toLowerCase()} key?`, action: "Renew key",
       text: ["From then on, whatever uses this key is refused: calls of your app, client URLs made with it, and sessions of the portal that signed in with it. ",
@@ -93,41 +135,28 @@ export async function render({ signal }) {
     });
     if (!yes) return;
     try {
-      show(await post("api/ext/keys/:regenerate", { body: { keyType: kind }, signal }));
+      keys = /** @type {Keys} */ (await post("api/ext/keys/:regenerate", { body: { keyType: kind }, signal }));
+      draw();
       toast(`The ${kind.toLowerCase()} key is new. Give it to your app.`);
     } catch (error) {
       if (!signal.aborted) toast(messageOf(error), "bad");
     }
   }
 
-  load();
+  if (session().development) loadDevelopmentKey();
+  else draw();
   return page(head, body);
 }
 
-/**
- * A value that is hidden until somebody wants to see it.
- * @param {string} what
- * @param {string} title
- * @param {string} text
- * @param {string} masked
- */
-function secret(what, title, text, masked) {
-  let isShown = false;
-  const value = h("code", { class: "secret" });
-  const toggle = h("button", { class: "button small", type: "button", on: { click: () => { isShown = !isShown; draw(); } } });
-  const draw = () => {
-    value.textContent = isShown ? text : masked;
-    replace(toggle, icon("eye"), isShown ? "Hide" : "Show", h("span", { class: "hush" }, ` ${what}`));
-  };
-  draw();
-  return h("div", { class: "stack-s" },
-    h("div", { class: "row-between" }, h("h3", {}, title), h("div", { class: "row" }, toggle, copyButton(() => text, { what }))), value);
-}
+/** @param {Keys} keys @param {Kind} kind */
+const keyOf = (keys, kind) => (kind === "Primary" ? keys.primaryKey : keys.secondaryKey);
+/** @param {Keys} keys @param {Kind} kind */
+const stringOf = (keys, kind) => (kind === "Primary" ? keys.primaryConnectionString : keys.secondaryConnectionString);
 
-/** @param {Keys} keys */
-function usage({ source, primaryConnectionString }) {
+/** @param {Keys|null} keys */
+function usage(keys) {
   // Only the key that everybody knows stands in the page unasked.
-  const connection = source === "development" ? primaryConnectionString : "PASTE THE CONNECTION STRING HERE";
+  const connection = keys?.source === "development" ? keys.primaryConnectionString : "PASTE THE CONNECTION STRING HERE";
   /** @param {import("../components/code.js").Language} language @param {string} label @param {...string} lines */
   const code = (language, label, ...lines) => () => codeBlock(lines.join("\n"), { language, label });
   return card({ title: "How an app uses a key", note: "keep it out of the code" }, tabs({

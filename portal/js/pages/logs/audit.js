@@ -17,6 +17,8 @@ const MOST = 200;
 const ACTIONS = {
   "hub.put": "Set a hub", "hub.delete": "Deleted a hub's settings", "hub.test": "Tested handlers", "exchange.replay": "Replayed a call",
   "keys.show": "Saw the keys", "keys.regenerate": "Renewed a key", "session.create": "Signed in", "session.refused": "Was refused", "session.delete": "Signed out",
+  "message.send": "Sent a message", "connection.close": "Closed a connection", "group.add": "Added to a group", "group.remove": "Took out of a group",
+  "permission.grant": "Granted a permission", "permission.revoke": "Took a permission away", "token.generate": "Made a client URL",
 };
 
 /** @param {import("../logs.js").TabContext} context */
