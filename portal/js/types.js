@@ -34,7 +34,7 @@
  * @property {string} time
  * @property {number} connections
  * @property {number} queuedBytes
- * @property {number} memoryBytes
+ * @property {number|null} memoryBytes null where the system does not tell
  * @property {Totals} totals
  * @property {Latency|null} [handlerLatency]
  */

@@ -1,6 +1,6 @@
 // Visits the pages of the portal in headless Chromium, light and dark, narrow and wide, and looks for what can be seen
 // without knowing them: violations that axe finds, errors in the console, calls to elsewhere, a page that is wider than
-// the screen. A folder gets a screenshot of each.
+// the screen. A folder gets a screenshot of each. The service should have something to show: portal_demo.mjs.
 // node portal_pages.mjs <path of Chromium> <origin, signed in by itself> <folder for screenshots, or -> [page…]
 import assert from "node:assert/strict";
 import { mkdir, readFile } from "node:fs/promises";
@@ -10,31 +10,97 @@ import { chromium } from "playwright-core";
 import { CHROMIUM_ARGUMENTS } from "./chromium.mjs";
 
 const [executablePath, origin, folder, ...named] = process.argv.slice(2);
-/** What is pressed on a page before it is looked at, in order; the address, where it is not the name. */
-const STEPS = {
-  "urls-made": { at: "urls?user=alice&send=some&sendGroup=room&sendPattern=team.*&group=room", press: ["Generate"] },
-  "playground-used": { at: "playground", press: ["Connect", "Join", "Send to group"] },
-  "shortcuts": { at: "overview", press: ["Shortcuts"] },
-  "sign-in": { at: "overview", press: ["Sign out"] },
-};
-const ALL = ["overview", "trace", "connections", "logs", "urls", "urls-made", "playground", "playground-used", "hubs", "keys", "about", "shortcuts", "sign-in"];
-const names = named.length > 0 ? named : ALL;
 const FIRST_LOAD_BYTES_MAX = 150_000;
+/** A screenshot ends here, in pixels: what is below is more of the same. */
+const SHOT_HEIGHT_MAX = { 1440: 1300, 360: 1100 };
+
+const press = (...names) => async (page) => {
+  for (const name of names) await page.getByRole("button", { name, exact: true }).first().click();
+};
+/** What is on a page when it is ready to be looked at. */
+const shows = (selector, hasText) => (page) => page.locator(selector, hasText ? { hasText } : {}).first().waitFor();
+const all = (...steps) => async (page) => {
+  for (const step of steps) await step(page);
+};
+
+/** The address, where it is not the name, and what is done on a page before it is looked at. */
+const PAGES = {
+  "overview": { then: shows(".tile") },
+  "trace": { then: shows(".stream-body .message") },
+  "trace-event": { at: "trace?hub=orders&text=checkout", then: all(chooseCall, shows(".exchange")) },
+  "connections": { at: "connections?hub=chat", then: shows("td") },
+  "connections-users": { at: "connections?hub=chat&tab=users", then: shows("td") },
+  "connections-groups": { at: "connections?hub=chat&tab=groups", then: shows("td") },
+  "connection": { at: "connections?hub=chat", then: all((page) => page.locator("td a.id").first().click(), shows("h2", "Roles")) },
+  "logs": { then: shows(".stream-body .message") },
+  "logs-audit": { at: "logs?tab=audit", then: shows("td") },
+  "urls": {},
+  "urls-made": {
+    at: "urls?hub=chat&user=alice&send=some&sendGroup=lobby&sendPattern=team.*&group=lobby",
+    then: all(press("Generate"), shows("h2", "Client access URL"), (page) => page.getByRole("tab", { name: "Node" }).click()),
+  },
+  "playground": {},
+  "playground-used": { at: "playground?hub=chat", then: usePlayground },
+  "hubs": { then: shows("td") },
+  "hubs-new": { at: "hubs?new=1" },
+  "hub": { at: "hubs/orders", then: shows(".entries") },
+  "hub-json": { at: "hubs/orders?tab=json", then: shows("textarea") },
+  "hub-test": { at: "hubs/billing?tab=test", then: all(press("Test the handlers"), shows(".steps")) },
+  "hub-calls": { at: "hubs/orders?tab=calls", then: shows(".calls td") },
+  "hub-call": { at: "hubs/orders?tab=calls", then: all((page) => page.locator(".calls td button").first().click(), shows("dialog .exchange")) },
+  "keys": { then: shows("h2", "Secondary key") },
+  "about": { then: shows("pre", "listen") },
+  "nowhere": {},
+  "shortcuts": { at: "about", then: all(inNavigation("Shortcuts"), shows("dialog kbd")) },
+  "sign-in": { at: "about", then: all(inNavigation("Sign out"), shows("h1", "Sign in")) },
+};
+
+/** Chooses the newest call of a handler. */
+async function chooseCall(page) {
+  await page.getByRole("button", { name: "Pause" }).click();
+  await page.locator(".stream-row .name", { hasText: /Handler/ }).last().click();
+}
+
+/** Two clients talk, and the app server says something. */
+async function usePlayground(page) {
+  for (const name of ["Client A", "Client B"]) {
+    const client = page.getByRole("region", { name });
+    await client.getByRole("button", { name: "Connect" }).click();
+    await client.getByRole("textbox", { name: "Group" }).fill("tea");
+    await client.getByRole("button", { name: "Join", exact: true }).click();
+    await client.locator(".frames", { hasText: "ack" }).waitFor();
+  }
+  const alice = page.getByRole("region", { name: "Client A" });
+  await alice.getByRole("button", { name: "Send to group" }).click();
+  await page.getByRole("region", { name: "Client B" }).locator(".frames", { hasText: "hello from alice" }).waitFor();
+  await page.getByRole("button", { name: "Send", exact: true }).click();
+  await alice.locator(".frames", { hasText: "hello from the app server" }).waitFor();
+}
+
+/** On a narrow screen the navigation is behind a button. @param {string} name */
+function inNavigation(name) {
+  return async (page) => {
+    const open = page.getByRole("button", { name: "Open the navigation" });
+    if (await open.isVisible()) await open.click();
+    await page.getByRole("button", { name, exact: true }).filter({ visible: true }).click();
+  };
+}
+
+const names = named.length > 0 ? named : Object.keys(PAGES);
 const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 if (folder !== "-") await mkdir(folder, { recursive: true });
-
 const browser = await chromium.launch({ executablePath, args: CHROMIUM_ARGUMENTS });
 const problems = [];
 
-for (const width of [1440, 360]) {
-  for (const colorScheme of ["light", "dark"]) {
-    // axe is put in from outside, which the policy of the page would refuse; portal.mjs runs with the policy in force.
-    const context = await browser.newContext({ colorScheme, viewport: { width, height: 900 }, reducedMotion: "reduce", bypassCSP: true });
-    for (const name of names) await visit(await context.newPage(), name, width, colorScheme);
-    await context.close();
-  }
-}
 await theFirstLoad();
+await Promise.all([1440, 360].map(async (width) => {
+  // axe is put in from outside, which the policy of the page would refuse; portal_path.mjs runs with the policy in force.
+  const context = await browser.newContext({ viewport: { width, height: 900 }, reducedMotion: "reduce", bypassCSP: true });
+  context.setDefaultTimeout(20_000);
+  await context.addInitScript({ content: axe });
+  for (const name of names) await visit(context, name, width);
+  await context.close();
+}));
 await browser.close();
 for (const problem of problems) console.error(problem);
 assert.equal(problems.length, 0, `${problems.length} problems`);
@@ -60,33 +126,53 @@ async function theFirstLoad() {
   await page.close();
 }
 
-async function visit(page, name, width, colorScheme) {
-  const stem = `${name.replace(/\W+/g, "-")}-${colorScheme}-${width}`;
-  const complain = (what) => problems.push(`${stem}: ${what}`);
+async function visit(context, name, width) {
+  const page = await context.newPage();
+  const complain = (what) => problems.push(`${name}, ${width} pixels: ${what}`);
   page.on("pageerror", (error) => complain(error.stack));
   page.on("console", (message) => message.type() === "error" && complain(message.text()));
   page.on("request", (request) => {
     if (!request.url().startsWith(origin) && !request.url().startsWith("data:")) complain(`asks for ${request.url()}`);
   });
-  const { at, press } = STEPS[name] ?? { at: name, press: [] };
+  const { at = name, then = () => {} } = PAGES[name];
   await page.goto(`${origin}/portal/#/${at}`);
   await page.locator("main h1, main .state.bad").first().waitFor();
-  // On a narrow screen the navigation is behind a button.
-  if (width < 992 && ["shortcuts", "sign-in"].includes(name)) await page.getByRole("button", { name: "Open the navigation" }).click();
-  for (const button of press) await page.getByRole("button", { name: button, exact: true }).first().click();
-  if (name === "sign-in") await page.getByRole("heading", { name: "Sign in" }).waitFor();
-  if (name === "urls-made") await page.getByRole("heading", { name: "Client access URL" }).waitFor();
-  if (name === "playground-used") await page.locator(".frames", { hasText: "hello from alice" }).waitFor();
-  await page.locator("main .spinner").first().waitFor({ state: "detached" });
-  // Two frames: whatever is drawn for the size of the window has been.
-  await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
-  if (await page.locator("main > .state.bad").count()) complain("is a failed page");
+  try {
+    await then(page);
+    await page.locator("main .spinner").first().waitFor({ state: "detached" });
+  } catch (error) {
+    complain(error.message);
+  }
+  const isMissing = name === "nowhere";
+  if ((await page.locator("main > .state.bad").count() > 0) !== isMissing) complain(isMissing ? "is no failed page" : "is a failed page");
+  // A toast comes and goes.
+  await page.locator(".toast").evaluateAll((toasts) => toasts.forEach((toast) => toast.remove()));
+  for (const colorScheme of ["light", "dark"]) await look(page, `${name}-${colorScheme}-${width}`, colorScheme, complain);
+  await page.close();
+}
+
+/** Two frames: whatever is drawn for the size of the window and its colours has been. */
+function drawn(page) {
+  return page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+}
+
+async function look(page, stem, colorScheme, complain) {
+  await page.emulateMedia({ colorScheme });
+  await drawn(page);
   const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
   if (overflow > 0) complain(`is ${overflow} pixels wider than the screen`);
-  await page.evaluate(axe);
-  const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"] }));
-  for (const { id, help, nodes } of violations) complain(`axe ${id}: ${help}: ${nodes.map((node) => node.html).join(" ").slice(0, 400)}`);
+  const { violations } = await page.evaluate((runOnly) => globalThis.axe.run(document, { resultTypes: ["violations"], preload: false, ...runOnly }),
+    // Light or dark makes a difference to nothing else.
+    colorScheme === "dark" ? { runOnly: ["color-contrast"] } : {});
+  for (const { id, help, nodes } of violations) {
+    complain(`${colorScheme}, axe ${id}: ${help}: ${nodes.map((node) => node.html).join(" ").slice(0, 400)}`);
+  }
+  if (folder === "-") return;
+  // The window becomes as high as the page, so that what sticks to its edges is where it belongs.
+  const { width, height } = page.viewportSize();
+  await page.setViewportSize({ width, height: Math.min(await page.evaluate(() => document.documentElement.scrollHeight), SHOT_HEIGHT_MAX[width]) });
   await page.evaluate(() => scrollTo(0, 0));
-  if (folder !== "-") await page.screenshot({ path: join(folder, `${stem}.png`), fullPage: true });
-  await page.close();
+  await drawn(page);
+  await page.screenshot({ path: join(folder, `${stem}.png`) });
+  await page.setViewportSize({ width, height });
 }

@@ -137,7 +137,7 @@ function dashboard() {
     traffic.update(rates ? bytes(rates.bytesOut) : "–", "/s", `${rates ? bytes(rates.bytesIn) : "–"}/s in`, moments);
     handlers.update(now.handlerLatency ? milliseconds(now.handlerLatency.p95Ms) : "–", "",
       now.totals.handlerCalls === 0 ? "no handler was called" : `${a(rates?.handlerCalls)} calls/s, ${count(now.totals.handlerFailures)} failed`, moments);
-    memory.update(bytes(now.memoryBytes), "", `${bytes(now.queuedBytes)} queued for clients`, moments);
+    memory.update(now.memoryBytes === null ? "–" : bytes(now.memoryBytes), "", `${bytes(now.queuedBytes)} queued for clients`, moments);
 
     const line = (/** @type {(moment: Moment) => (number|null)[]} */ pick) => moments.map((moment) => ({ time: moment.time, values: pick(moment) }));
     messageChart.update(line(({ perSecond }) => [orNull(perSecond?.messagesIn), orNull(perSecond?.messagesOut)]));

@@ -173,7 +173,7 @@ function what(event) {
   if (event.gap) return `${plural(event.gap, "event is", "events are")} missing here: they came faster than this page could ask`;
   const { payload, http, handler } = event;
   const more = payload?.text ? payload.text.slice(0, 160)
-    : http ? milliseconds(http.durationMs)
+    : http?.durationMs !== undefined ? milliseconds(http.durationMs)
       : handler ? `${milliseconds(handler.durationMs)}${handler.attempts > 1 ? `, ${handler.attempts} attempts` : ""}` : "";
   return [event.message, more ? h("code", {}, more) : null];
 }

@@ -53,7 +53,9 @@ function content(event, { signal, narrow }) {
   if (event.remoteAddress) entries.push(["From", value(event.remoteAddress)]);
   if (event.http) {
     const { method, path, route, status, durationMs } = event.http;
-    entries.push(["Request", value(`${method} ${path}`)], ["Status", badge(String(status), status < 400 ? "good" : "bad")], ["Took", milliseconds(durationMs)]);
+    entries.push(["Request", value(`${method} ${path}`)]);
+    if (status !== undefined) entries.push(["Status", badge(String(status), status < 400 ? "good" : "bad")]);
+    if (durationMs !== undefined) entries.push(["Took", milliseconds(durationMs)]);
     if (route) entries.push(["Route", value(route)]);
   }
   if (event.traceId) entries.push(["Trace id", only("trace", event.traceId, { text: event.traceId })]);

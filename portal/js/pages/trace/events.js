@@ -20,7 +20,7 @@ import { MOST, follow } from "../../follow.js";
  * @property {string} [traceId]
  * @property {{ type: string, bytes: number, text: string|null }} [payload] text: its beginning
  * @property {number} [receivers]
- * @property {{ method: string, path: string, route?: string, status: number, durationMs: number }} [http]
+ * @property {{ method: string, path: string, route?: string, status?: number, durationMs?: number }} [http] without an answer, as long as there is none
  * @property {{ event: string, urlTemplate: string, status?: number, durationMs: number, attempts: number, exchangeId?: string, canBeReplayed?: boolean }} [handler]
  * @property {string} [exception]
  * @property {number} [gap] no event, but so many that are missing here
