@@ -7,6 +7,7 @@ use http::StatusCode;
 use hublet_hub::{ClientEvent, EventKind, Verdict};
 use hublet_wire::cloudevents::answer::ConnectAnswer;
 use hublet_wire::id::ConnId;
+use hublet_wire::trace_context::TraceContext;
 use tokio::sync::oneshot;
 
 use crate::delivery::{Delivery, Parcel, Purpose, now_s};
@@ -92,12 +93,24 @@ impl Courier {
     /// # Errors
     /// The status for the client's handshake (event-handlers.md §6.1).
     pub async fn connect(&self, event: ClientEvent) -> Result<Admission, StatusCode> {
+        self.connect_within(event, None).await
+    }
+
+    /// As [`Self::connect`], as a part of a distributed trace: that of the client's handshake.
+    ///
+    /// # Errors
+    /// As [`Self::connect`].
+    pub async fn connect_within(
+        &self,
+        event: ClientEvent,
+        parent: Option<TraceContext>,
+    ) -> Result<Admission, StatusCode> {
         let destinations = self.shard.upstream.destinations(&event.client.hub);
         let destination = destinations.as_ref().and_then(|destinations| destinations.of(&event.kind));
         let Some(Destination::Endpoint(endpoint)) = destination else { return Ok(Admission::default()) };
         let conn = event.client.conn;
         let outcome = match self.shard.parcel(endpoint, Arc::new(event)) {
-            Some(parcel) => self.shard.delivery.deliver(&parcel).await,
+            Some(parcel) => self.shard.delivery.deliver(&Parcel { parent, ..parcel }).await,
             None => Err(Failure::Crowded),
         };
         match outcome {
@@ -232,7 +245,7 @@ impl Shard {
             return None;
         };
         let endpoint = Arc::clone(endpoint);
-        Some(Parcel { event, endpoint, ticket, time_s: now_s(), purpose: Purpose::Client })
+        Some(Parcel { event, endpoint, ticket, time_s: now_s(), purpose: Purpose::Client, parent: None })
     }
 
     /// An endpoint has no room for an event.

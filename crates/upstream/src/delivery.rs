@@ -9,6 +9,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request};
 use http_body_util::Full;
 use hublet_hub::{ClientEvent, EventKind};
 use hublet_wire::cloudevents::header;
+use hublet_wire::trace_context::TraceContext;
 use hyper::body::Body as _;
 use tokio::time::timeout;
 
@@ -20,7 +21,7 @@ use crate::gate::Ticket;
 use crate::guard;
 use crate::meaning::Meaning;
 use crate::node::Upstream;
-use crate::observer::{HandlerCall, Notice};
+use crate::observer::{CallSpan, HandlerCall, Notice};
 use crate::origin::Origin;
 use crate::report;
 use crate::resolver::Resolver;
@@ -48,6 +49,8 @@ pub(crate) struct Parcel {
     /// When it happened, in seconds since 1970.
     pub(crate) time_s: u64,
     pub(crate) purpose: Purpose,
+    /// The place in a distributed trace of what caused the event, if it is known.
+    pub(crate) parent: Option<TraceContext>,
 }
 
 /// Why an event is sent.
@@ -79,11 +82,12 @@ impl Delivery {
     pub(crate) async fn deliver_recorded(&self, parcel: &Parcel) -> (u64, Result<Meaning, Failure>) {
         let Parcel { endpoint, event, purpose, .. } = parcel;
         let (began, mut record) = (Instant::now(), Record::new());
+        let span = self.upstream.span(parcel.parent.as_ref());
         let limit = match purpose {
             Purpose::Trial => endpoint.handler.timeout.min(TRIAL_TIMEOUT),
             Purpose::Client | Purpose::Outbox(_) => endpoint.handler.timeout,
         };
-        let outcome = timeout(limit, self.send(parcel, &mut record)).await;
+        let outcome = timeout(limit, self.send(parcel, span.as_ref(), &mut record)).await;
         let outcome = outcome.unwrap_or_else(|_| {
             // What waited here for most of its time says nothing about the handler.
             if record.unanswered_for().is_some_and(|time| time >= limit / 2) {
@@ -102,11 +106,16 @@ impl Delivery {
         }
         let number = self.upstream.next_exchange();
         let entry = endpoint.journal.push(number, event, record, outcome.as_ref().err());
-        self.upstream.observe(&Notice::Called(HandlerCall::new(&entry, endpoint)));
+        self.upstream.observe(&Notice::Called(HandlerCall::new(&entry, endpoint, span)));
         (number, outcome)
     }
 
-    async fn send(&self, parcel: &Parcel, record: &mut Record) -> Result<Meaning, Failure> {
+    async fn send(
+        &self,
+        parcel: &Parcel,
+        span: Option<&CallSpan>,
+        record: &mut Record,
+    ) -> Result<Meaning, Failure> {
         let Parcel { event, endpoint, ticket, purpose, .. } = parcel;
         let pace = self.upstream.pace();
         let is_trial = *purpose == Purpose::Trial;
@@ -119,7 +128,7 @@ impl Delivery {
             verdict.map_err(Failure::NotValidated)?;
         }
         let _slot = ticket.slot().await;
-        let request = record.request.insert(self.request(parcel).await?);
+        let request = record.request.insert(self.request(parcel, span).await?);
         let delays = if is_trial { &[][..] } else { &pace.retry_delays };
         let attempts = &mut record.attempts;
         let body_bytes = usize::try_from(request.body().size_hint().lower()).unwrap_or_default();
@@ -154,7 +163,11 @@ impl Delivery {
         Meaning::of(&event.kind, &response.1, response.2.clone())
     }
 
-    async fn request(&self, parcel: &Parcel) -> Result<Request<Full<Bytes>>, Failure> {
+    async fn request(
+        &self,
+        parcel: &Parcel,
+        span: Option<&CallSpan>,
+    ) -> Result<Request<Full<Bytes>>, Failure> {
         let Parcel { event, endpoint, time_s, purpose, .. } = parcel;
         let url = endpoint.url(&event.kind);
         let cookies = self.upstream.jars().header(event.client.conn, &url, now_s());
@@ -168,6 +181,9 @@ impl Delivery {
             && let Ok(id) = HeaderValue::from_str(id)
         {
             headers.insert(HeaderName::from_static(header::REQUEST_ID), id);
+        }
+        if let Some(span) = span {
+            span.put_headers(headers);
         }
         self.authorize(headers, endpoint).await?;
         Ok(request)

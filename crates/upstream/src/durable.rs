@@ -62,7 +62,7 @@ async fn deliver(upstream: &Upstream, delivery: &Delivery, gates: &Gates, prepar
     let Some(endpoint) = endpoint else { return Outcome::Done };
     let Some(ticket) = gates.of(&endpoint).enter(0) else { return Outcome::Retry };
     let purpose = Purpose::Outbox(request_id);
-    let parcel = Parcel { event: Arc::new(event), endpoint, ticket, time_s, purpose };
+    let parcel = Parcel { event: Arc::new(event), endpoint, ticket, time_s, purpose, parent: None };
     match delivery.deliver(&parcel).await {
         Err(failure) if may_pass(&failure) => Outcome::Retry,
         Ok(_) | Err(_) => Outcome::Done,

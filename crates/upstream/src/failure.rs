@@ -45,6 +45,21 @@ impl Failure {
         )
     }
 
+    /// In a word, for what counts and compares failures.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::NotValidated(_) => "not_validated",
+            Self::Gone => "gone",
+            Self::Token(_) => "no_token",
+            Self::Crowded => "crowded",
+            Self::Unsendable(_) => "unsendable",
+            Self::Fault(Fault::TimedOut | Fault::ConnectTimeout) => "timeout",
+            Self::Fault(_) => "no_answer",
+            Self::Status(_) => "status",
+            Self::StateTooLarge(_) | Self::StateNotAscii | Self::Answer(_) => "invalid_answer",
+        }
+    }
+
     /// The status for the handshake of a client that asked to connect (event-handlers.md §6.1). A handler chooses it only
     /// among those that refuse.
     pub(crate) fn handshake_status(&self) -> StatusCode {

@@ -5,6 +5,7 @@
 
 pub mod attributes;
 mod breaker;
+pub mod client;
 mod connector;
 pub mod cookies;
 mod counters;
@@ -49,6 +50,7 @@ mod tokens;
 mod transport;
 mod validation;
 
+pub use client::Client;
 pub use courier::{Admission, Courier};
 pub use doctor::{Exchange, HandlerReport, HandlerStatus, ReplayError};
 pub use environment::{Environment, Identity, Secrets, SigningKeys};
@@ -56,5 +58,5 @@ pub use listener::Listeners;
 pub use meters::CallReport;
 pub use networks::Networks;
 pub use node::Upstream;
-pub use observer::{HandlerCall, Notice, Observer};
+pub use observer::{CallSpan, HandlerCall, Notice, Observer, SpanMaker};
 pub use outbox::Outbox;

@@ -5,8 +5,10 @@ use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
+use hublet_wire::trace_context::TraceContext;
 use tokio_rustls::TlsConnector;
 
+use crate::client::Client;
 use crate::connector::{self, Connector};
 use crate::cookies::Jars;
 use crate::destinations::Destinations;
@@ -15,7 +17,7 @@ use crate::environment::{Environment, SigningKeys};
 use crate::guard::Guard;
 use crate::listener::{DRAIN_TIMEOUT, Listeners, TokenSource};
 use crate::meters::{CallReport, Meters};
-use crate::observer::{Notice, Observer};
+use crate::observer::{CallSpan, Notice, Observer, SpanMaker};
 use crate::outbox::Outbox;
 use crate::pace::Pace;
 use crate::request::RequestMaker;
@@ -38,6 +40,7 @@ pub struct Upstream {
     jars: Jars,
     outbox: OnceLock<Outbox>,
     observer: OnceLock<Observer>,
+    spans: OnceLock<SpanMaker>,
     /// How many there have been.
     exchanges: AtomicU64,
     meters: Meters,
@@ -74,6 +77,7 @@ impl Upstream {
             jars: Jars::default(),
             outbox: OnceLock::new(),
             observer: OnceLock::new(),
+            spans: OnceLock::new(),
             exchanges: AtomicU64::new(0),
             meters: Meters::default(),
             pace,
@@ -134,6 +138,22 @@ impl Upstream {
     pub fn use_observer(&self, observer: Observer) {
         // The first one stays.
         let _ = self.observer.set(observer);
+    }
+
+    /// Asks this function for the place of each call in a distributed trace, which the handler is told from then on. It must
+    /// be quick and must not wait. To be called before there are clients.
+    pub fn use_spans(&self, spans: SpanMaker) {
+        // The first one stays.
+        let _ = self.spans.set(spans);
+    }
+
+    pub(crate) fn span(&self, parent: Option<&TraceContext>) -> Option<CallSpan> {
+        self.spans.get().map(|spans| spans(parent))
+    }
+
+    /// For requests of the service's own, to where the operator says.
+    pub fn client(&self) -> Client {
+        Client::new(Connector::new(None, self.tls.clone()))
     }
 
     pub(crate) fn observe(&self, notice: &Notice<'_>) {

@@ -1,9 +1,11 @@
 //! What goes on between the service and event handlers, for whoever looks. No body, no token and no query of a URL is in
 //! it, and texts are made only when they are asked for.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use http::{HeaderMap, HeaderName, HeaderValue};
 use hublet_hub::ClientEvent;
+use hublet_wire::trace_context::{TRACEPARENT, TRACESTATE, TraceContext};
 
 use crate::attributes;
 use crate::doctor::{Entry, Site, sentence};
@@ -13,6 +15,33 @@ use crate::report;
 
 /// Is told of each notice, on the thread where it happens.
 pub type Observer = Box<dyn Fn(&Notice<'_>) + Send + Sync>;
+
+/// Says which place a call has in a distributed trace, from that of what caused it; `None`: nothing that is known.
+pub type SpanMaker = Box<dyn Fn(Option<&TraceContext>) -> CallSpan + Send + Sync>;
+
+/// The place of a call in a distributed trace (W3C Trace Context). The handler is told of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallSpan {
+    /// The call's own.
+    pub context: TraceContext,
+    /// The span that it is a part of; `None`: it begins the trace.
+    pub parent: Option<u64>,
+}
+
+impl CallSpan {
+    /// Adds what the handler is told.
+    pub(crate) fn put_headers(&self, headers: &mut HeaderMap) {
+        let Self { context, .. } = self;
+        if let Ok(parent) = HeaderValue::from_str(&context.to_string()) {
+            headers.insert(HeaderName::from_static(TRACEPARENT), parent);
+        }
+        if !context.state.is_empty()
+            && let Ok(state) = HeaderValue::from_str(&context.state)
+        {
+            headers.insert(HeaderName::from_static(TRACESTATE), state);
+        }
+    }
+}
 
 /// Something that happened.
 #[derive(Debug)]
@@ -35,11 +64,36 @@ pub enum Notice<'a> {
 pub struct HandlerCall<'a> {
     entry: &'a Entry,
     endpoint: &'a Endpoint,
+    span: Option<CallSpan>,
+}
+
+/// One attempt of an exchange, with times since the beginning of the exchange.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attempt {
+    /// When it was sent.
+    pub sent: Duration,
+    /// The status of its answer; `None`: there was none.
+    pub status: Option<u16>,
 }
 
 impl<'a> HandlerCall<'a> {
-    pub(crate) fn new(entry: &'a Entry, endpoint: &'a Endpoint) -> Self {
-        Self { entry, endpoint }
+    pub(crate) fn new(entry: &'a Entry, endpoint: &'a Endpoint, span: Option<CallSpan>) -> Self {
+        Self { entry, endpoint, span }
+    }
+
+    /// Its place in a distributed trace; `None`: nobody wants to know, see [`crate::Upstream::use_spans`].
+    pub fn span(&self) -> Option<&CallSpan> {
+        self.span.as_ref()
+    }
+
+    /// When it began.
+    pub fn began(&self) -> SystemTime {
+        self.entry.at
+    }
+
+    /// Host and port of the handler, the port only if the URL has one.
+    pub fn authority(&self) -> &str {
+        self.endpoint.authority()
     }
 
     /// Whose event it was. What it carried is not to be shown.
@@ -77,6 +131,14 @@ impl<'a> HandlerCall<'a> {
         self.entry.attempts.len()
     }
 
+    /// Each time that it was sent.
+    pub fn each_attempt(&self) -> impl Iterator<Item = Attempt> {
+        self.entry.attempts.iter().map(|attempt| {
+            let answer = attempt.ended.as_ref().and_then(|(_, end)| end.as_ref().ok());
+            Attempt { sent: attempt.sent, status: answer.map(|status| status.as_u16()) }
+        })
+    }
+
     /// Whether the event can be sent again.
     pub fn can_be_replayed(&self) -> bool {
         self.entry.is_whole
@@ -96,6 +158,11 @@ impl<'a> HandlerCall<'a> {
             }
             _ => None,
         }
+    }
+
+    /// Why the event was not handled, in a word.
+    pub fn failure_kind(&self) -> Option<&'static str> {
+        self.entry.failure.as_ref().map(Failure::kind)
     }
 
     /// Why the event was not handled, and what to change.

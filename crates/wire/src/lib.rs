@@ -1,4 +1,4 @@
-//! The byte formats hublet speaks: names, WebSocket frames, client subprotocols, token claims and filters.
+//! The byte formats hublet speaks: names, WebSocket frames, client subprotocols, token claims, filters and trace contexts.
 //!
 //! Everything here is a pure function or a small decoder over bytes that the caller lends.
 //! There is no I/O, no clock and no hub state in this crate; `cargo xtask tidy` checks it.
@@ -12,6 +12,7 @@ pub mod odata;
 pub mod percent;
 pub mod reconnection;
 pub mod signalr;
+pub mod trace_context;
 pub mod ws;
 
 mod members;

@@ -209,6 +209,7 @@ impl Upstream {
             ticket,
             time_s: now_s(),
             purpose: Purpose::Trial,
+            parent: None,
         };
         delivery.deliver_recorded(&parcel).await
     }

@@ -26,7 +26,7 @@ pub(crate) struct Journal(Mutex<VecDeque<Arc<Entry>>>);
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) number: u64,
-    pub(super) at: std::time::SystemTime,
+    pub(crate) at: std::time::SystemTime,
     pub(crate) took: Duration,
     /// Its body is empty if it was too long.
     pub(crate) event: ClientEvent,

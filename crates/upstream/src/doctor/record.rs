@@ -31,9 +31,9 @@ pub(crate) struct Attempts {
 /// One attempt, with times since the beginning of the exchange.
 #[derive(Debug)]
 pub(crate) struct AttemptRecord {
-    pub(super) sent: Duration,
+    pub(crate) sent: Duration,
     /// `None`: it was given up.
-    pub(super) ended: Option<(Duration, Result<StatusCode, Fault>)>,
+    pub(crate) ended: Option<(Duration, Result<StatusCode, Fault>)>,
 }
 
 impl Record {

@@ -6,6 +6,7 @@ mod durable;
 mod order;
 mod proofs;
 pub(crate) mod rig;
+mod spans;
 pub(crate) mod stub;
 mod tls;
 mod validation;

@@ -22,6 +22,7 @@ pub fn count(content: impl Fn(&mut Out<'_>)) -> usize {
 
 /// The kinds of values that are written, as the lowest bits of a tag.
 const NUMBER: u8 = 0;
+const FIXED64: u8 = 1;
 const BYTES: u8 = 2;
 
 /// The tag of a number in a field below 16: one byte.
@@ -39,6 +40,12 @@ impl Out<'_> {
     pub fn number(&mut self, field: u8, value: u64) {
         self.tag(field, NUMBER);
         self.varint(value);
+    }
+
+    /// A number of eight bytes.
+    pub fn fixed64(&mut self, field: u8, value: u64) {
+        self.tag(field, FIXED64);
+        self.raw(&value.to_le_bytes());
     }
 
     /// Text or bytes, also when they are empty.
@@ -105,7 +112,7 @@ impl Out<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::protobuf::fields;
+    use crate::client::protobuf::{Value, fields};
 
     #[test]
     fn fields_of_all_numbers_are_counted_and_read_back() {
@@ -114,6 +121,7 @@ mod tests {
                 out.number(field, 300);
                 out.message(field, |out| out.text(field, "x"));
                 out.entry(field, "k", "v");
+                out.fixed64(field, 1);
             };
             let mut bytes = Vec::new();
             content(&mut Out::Write(&mut bytes));
@@ -125,6 +133,8 @@ mod tests {
             assert_eq!((inner[0].0, inner[0].1.text()), (u32::from(field), Some("x")));
             let entry: Vec<_> = fields(read[2].1.bytes().expect("an entry")).flatten().collect();
             assert_eq!((entry[0].1.text(), entry[1].1.text()), (Some("k"), Some("v")));
+            assert_eq!(read[3].1, Value::Fixed);
+            assert!(bytes.ends_with(&[1, 0, 0, 0, 0, 0, 0, 0]), "field {field}");
         }
     }
 
