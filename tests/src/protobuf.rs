@@ -52,11 +52,16 @@ pub fn fields(mut message: &[u8]) -> Vec<(u64, Value)> {
     let mut found = Vec::new();
     while !message.is_empty() {
         let tag = read(&mut message);
-        let value = read(&mut message);
         let value = match tag & 7 {
-            0 => Value::Number(value),
+            0 => Value::Number(read(&mut message)),
+            1 => {
+                let (number, rest) = message.split_first_chunk().expect("eight bytes");
+                message = rest;
+                Value::Number(u64::from_le_bytes(*number))
+            }
             2 => {
-                let (content, rest) = message.split_at(usize::try_from(value).expect("a length"));
+                let length = read(&mut message);
+                let (content, rest) = message.split_at(usize::try_from(length).expect("a length"));
                 message = rest;
                 Value::Bytes(content.to_vec())
             }

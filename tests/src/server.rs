@@ -215,12 +215,14 @@ fn eprint_all(log: &str) {
     eprintln!("the end of the service's log:\n{log}");
 }
 
-/// The binary, started in a folder without any variable of hublet's from outside.
+/// The binary, started in a folder without any variable that it knows from outside.
 pub fn command(folder: &Path) -> Command {
     let mut command = Command::new(binary());
     for (name, _) in std::env::vars_os() {
         let is_ours = name.to_str().is_some_and(|name| {
-            name.starts_with("HUBLET_") || name.eq_ignore_ascii_case("WebPubSubConnectionString")
+            name.starts_with("HUBLET_")
+                || name.starts_with("OTEL_")
+                || name.eq_ignore_ascii_case("WebPubSubConnectionString")
         });
         if is_ours {
             command.env_remove(name);

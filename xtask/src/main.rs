@@ -15,7 +15,7 @@ use anyhow::{Context, Result, bail};
 const PROFILE: &str = "dev";
 
 /// All there is to test, in each step, so that nothing is compiled twice.
-const FEATURES: [&str; 2] = ["--features", "hublet/amqp"];
+const FEATURES: [&str; 2] = ["--features", "hublet/amqp,hublet/otlp"];
 
 struct Step {
     name: &'static str,
@@ -89,7 +89,10 @@ fn clippy(root: &Path) -> Result<()> {
     let (lint, deny) = (["clippy", "--all-targets", "--profile", PROFILE], ["--", "-D", "warnings"]);
     run(cargo(root).args(lint).arg("--workspace").args(FEATURES).args(deny))?;
     // Without its features, as it is built by default.
-    run(cargo(root).args(lint).args(["--package", "hublet-upstream"]).args(deny))
+    run(cargo(root)
+        .args(lint)
+        .args(["--package", "hublet-upstream", "--package", "hublet-server"])
+        .args(deny))
 }
 
 fn build(root: &Path) -> Result<()> {

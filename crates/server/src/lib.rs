@@ -21,6 +21,8 @@ mod log_tail;
 mod mailbox;
 mod metrics;
 mod node;
+#[cfg(feature = "otlp")]
+mod otlp;
 mod portal;
 mod recent;
 mod reload;
@@ -113,6 +115,10 @@ impl Server {
         let upstream = Upstream::new(config.environment.clone())?;
         let observer = Arc::clone(&tracer);
         upstream.use_observer(Box::new(move |notice| observer.observe(notice)));
+        #[cfg(feature = "otlp")]
+        if let Some(spans) = tracer.spans().map(Arc::clone) {
+            upstream.use_spans(Box::new(move |parent| spans.call_span(parent)));
+        }
         let told = node.clone();
         let tell_shards = move |rules: &RulesByHub| told.configure(&Arc::new(policies(rules)));
         let store = Store::at(&config.data);
@@ -206,16 +212,19 @@ impl Server {
             })?);
         }
         let fresh_keys = issuers.map(Issuers::keep_fresh);
-        let rest = Arc::clone(&upstream);
+        let (rest, exporting, flushing) = (Arc::clone(&upstream), Arc::clone(&tracer), Arc::clone(&tracer));
         let (sampled, samples_of) = (node.clone(), Arc::clone(&upstream));
         let work = async move {
-            tokio::join!(upstream.run(), history.keep(sampled, meters, samples_of), async {
+            let export = exporting.export(&samples_of);
+            let samples = history.keep(sampled, meters, Arc::clone(&samples_of));
+            tokio::join!(upstream.run(), samples, export, async {
                 if let Some(fresh_keys) = fresh_keys {
                     fresh_keys.await;
                 }
             });
         };
-        let control = Control::start(work, async move { rest.drained().await })?;
+        let rest = async move { _ = tokio::join!(rest.drained(), flushing.flush()) };
+        let control = Control::start(work, rest)?;
         // Not before: a start that fails leaves them for the next one.
         if let Err(error) = files.clear(if has_logs { shards } else { 0 }) {
             tracing::error!(

@@ -33,6 +33,11 @@ pub(crate) fn needs_restart(running: &Config, new: &Config) -> Vec<String> {
         keys.insert("identity".to_owned());
         keys.retain(|key| !key.starts_with("identity."));
     }
+    let headers = |config: &Config| config.otlp.as_ref().map(|otlp| otlp.headers.clone());
+    if running.otlp.is_some() && new.otlp.is_some() && headers(running) != headers(new) {
+        keys.insert("otlp.headers".to_owned());
+        keys.retain(|key| !key.starts_with("otlp.headers."));
+    }
     keys.into_iter().collect()
 }
 

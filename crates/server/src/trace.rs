@@ -22,6 +22,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use hublet_hub::{Trace, TraceLevel};
+use hublet_upstream::Upstream;
 
 pub(crate) use self::catalogue::Kind;
 pub(crate) use self::document::Document;
@@ -29,6 +30,8 @@ pub(crate) use self::event::{Event, rfc3339};
 pub(crate) use self::filter::Filter;
 use self::resource_log::ResourceLog;
 use crate::config::{Category, Config, LiveTrace};
+#[cfg(feature = "otlp")]
+use crate::otlp::Spans;
 use crate::recent::Recent;
 use crate::rest::RateLimit;
 
@@ -50,6 +53,8 @@ pub(crate) struct Tracer {
     viewers: AtomicUsize,
     refusals: RateLimit,
     resource_log: Option<ResourceLog>,
+    #[cfg(feature = "otlp")]
+    spans: Option<Arc<Spans>>,
 }
 
 /// Somebody reads along by a socket while it lives.
@@ -68,12 +73,45 @@ impl Tracer {
             viewers: AtomicUsize::new(0),
             refusals: RateLimit::new(REFUSALS_PER_SECOND),
             resource_log: config.resource_logs.as_ref().map(ResourceLog::start).transpose()?,
+            #[cfg(feature = "otlp")]
+            spans: config.otlp.as_ref().map(|settings| Arc::new(Spans::new(settings))),
         })
     }
 
     /// What is kept.
     pub(crate) fn recent(&self) -> &Recent<Event> {
         &self.recent
+    }
+
+    /// Whether a collector is told of requests.
+    fn exports(&self) -> bool {
+        #[cfg(feature = "otlp")]
+        return self.spans.is_some();
+        #[cfg(not(feature = "otlp"))]
+        false
+    }
+
+    /// Tells the collector, if there is one, until [`Self::flush`]. For the control thread.
+    #[cfg_attr(not(feature = "otlp"), expect(unused_variables, reason = "there is no collector"))]
+    pub(crate) async fn export(&self, upstream: &Upstream) {
+        #[cfg(feature = "otlp")]
+        if let Some(spans) = &self.spans {
+            spans.export(upstream.client()).await;
+        }
+    }
+
+    /// Waits until the collector was told everything, for at most 2 s.
+    pub(crate) async fn flush(&self) {
+        #[cfg(feature = "otlp")]
+        if let Some(spans) = &self.spans {
+            spans.flush().await;
+        }
+    }
+
+    /// What a collector is told, if there is one.
+    #[cfg(feature = "otlp")]
+    pub(crate) fn spans(&self) -> Option<&Arc<Spans>> {
+        self.spans.as_ref()
     }
 
     /// Whether there is a live trace.

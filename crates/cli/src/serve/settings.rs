@@ -132,7 +132,10 @@ impl Args {
             lower.tls = None;
         }
         let keys = std::env::var(ACCESS_KEYS_VARIABLE).ok().filter(|keys| !keys.is_empty());
-        let config = Config::new(&self.upper(keys.as_deref()).or(lower));
+        let settings = self.upper(keys.as_deref()).or(lower);
+        let settings =
+            settings.or_variables(|name| std::env::var(name).ok()).map_err(|error| wrong(&error))?;
+        let config = Config::new(&settings);
         config.map_err(|error| wrong(&file.map_or_else(|| error.clone(), |file| file.locate(error.clone()))))
     }
 

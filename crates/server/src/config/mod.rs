@@ -8,6 +8,7 @@ mod endpoint;
 mod file;
 mod hubs;
 mod metrics;
+mod otlp;
 mod resolve;
 mod settings;
 mod trace;
@@ -25,6 +26,7 @@ pub use file::ConfigFile;
 pub use hubs::RulesByHub;
 pub(crate) use hubs::{check_listeners, compile as compile_hubs};
 pub use metrics::{Metrics, MetricsSettings};
+pub use otlp::{Otlp, OtlpSettings};
 pub(crate) use resolve::is_loopback_host;
 pub use settings::{
     Durability, LimitSettings, PortalSettings, ReliableSettings, RestSettings, Settings, TlsListenSettings,
@@ -84,6 +86,8 @@ pub struct Config {
     pub live_trace: LiveTrace,
     /// Resource logs; `None`: off.
     pub resource_logs: Option<ResourceLogs>,
+    /// Where spans go; `None`: there are none.
+    pub otlp: Option<Otlp>,
     /// Parts of the settings, for [`Config::effective`].
     shown: upstream::Shown,
 }

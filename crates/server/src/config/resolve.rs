@@ -10,8 +10,8 @@ use super::settings::{LimitSettings, ReliableSettings, TlsListenSettings};
 use super::trace::{LiveTrace, ResourceLogs};
 use super::upstream::{self, Shown};
 use super::{
-    AllowedOrigins, Auth, Config, ConfigError, KeySource, Limits, Metrics, PublicEndpoint, Rest, Settings,
-    TlsListeners, hubs,
+    AllowedOrigins, Auth, Config, ConfigError, KeySource, Limits, Metrics, Otlp, PublicEndpoint, Rest,
+    Settings, TlsListeners, hubs,
 };
 use crate::keys::{self, AccessKeys};
 use crate::tls::TlsSettings;
@@ -93,6 +93,7 @@ impl Config {
             limits: limits(&settings.limits)?,
             live_trace: LiveTrace::new(&settings.live_trace, development)?,
             resource_logs: settings.resource_logs.as_ref().map_or(Ok(None), ResourceLogs::new)?,
+            otlp: settings.otlp.as_ref().map(Otlp::new).transpose()?,
             shown: Shown::of(settings),
         })
     }
@@ -139,6 +140,7 @@ impl Config {
             },
             live_trace: self.live_trace.effective(),
             resource_logs: self.resource_logs.as_ref().map(ResourceLogs::effective),
+            otlp: self.otlp.as_ref().map(Otlp::effective),
             identity: self.shown.identity.clone(),
             upstream: self.shown.upstream.clone(),
             secrets: self.shown.secrets.clone(),

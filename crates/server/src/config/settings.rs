@@ -9,7 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use super::file::position;
 use super::trace::{LiveTraceSettings, LogFormat, ResourceLogSettings};
-use super::{AuthSettings, ConfigError, IdentitySettings, MetricsSettings, SecretSettings, UpstreamSettings};
+use super::{
+    AuthSettings, ConfigError, IdentitySettings, MetricsSettings, OtlpSettings, SecretSettings,
+    UpstreamSettings,
+};
 
 /// One layer of configuration. The same keys in TOML, in lower case with underscores.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -56,6 +59,9 @@ pub struct Settings {
     /// What is written down.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resource_logs: Option<ResourceLogSettings>,
+    /// Where spans go; present means on. Not in every build.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub otlp: Option<OtlpSettings>,
     /// Where bearer tokens for event handlers come from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub identity: Option<IdentitySettings>,
@@ -176,6 +182,14 @@ impl Settings {
         })
     }
 
+    /// This layer over the variables that OpenTelemetry has for `[otlp]`. `variable` has the value of one by its name.
+    ///
+    /// # Errors
+    /// A variable that counts cannot be read.
+    pub fn or_variables(self, variable: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        Ok(Self { otlp: OtlpSettings::over_variables(self.otlp, variable)?, ..self })
+    }
+
     /// This layer over a `lower` one: what is not set here is taken from there.
     #[must_use]
     pub fn or(self, lower: Self) -> Self {
@@ -230,6 +244,10 @@ impl Settings {
                 (Some(upper), Some(lower)) => Some(upper.or(lower)),
                 (upper, lower) => upper.or(lower),
             },
+            otlp: match (self.otlp, lower.otlp) {
+                (Some(upper), Some(lower)) => Some(upper.or(lower)),
+                (upper, lower) => upper.or(lower),
+            },
             // In the file only: tables are not for command lines.
             identity: self.identity.or(lower.identity),
             upstream: UpstreamSettings {
@@ -281,8 +299,8 @@ mod tests {
             error("data = \"x\"\nlisten_on = []\n"),
             "line 2, column 1: unknown field `listen_on`, expected one of `production`, `listen`, \
              `public_endpoints`, `data`, `shards`, `log`, `log_format`, `auth`, `rest`, `portal`, `tls`, `reliable`, \
-             `metrics`, `limits`, `live_trace`, `resource_logs`, `identity`, `upstream`, `secrets`, `hubs`. Did you \
-             mean `listen`?"
+             `metrics`, `limits`, `live_trace`, `resource_logs`, `otlp`, `identity`, `upstream`, `secrets`, `hubs`. \
+             Did you mean `listen`?"
         );
         assert!(error("[limits]\nmessage_byte = 1\n").ends_with("Did you mean `message_bytes`?"));
         assert!(error("[hubs.chat]\nanonymousConnectPolicy = \"alow\"\n").ends_with("Did you mean `allow`?"));

@@ -206,8 +206,9 @@ async fn ask(
     let Some(id) = reservation.id() else { return Err(stopping()) };
     let context = &connection.context;
     let _asking = connection.asking();
+    let (event, trace) = (candidate.connect_event(id), context.tracer.context(candidate.request));
     tokio::select! {
-        admission = context.courier.connect(candidate.connect_event(id)) => admission.map_err(|status| {
+        admission = context.courier.connect_within(event, trace) => admission.map_err(|status| {
             tracing::info!(hub = &*candidate.hub, %status, "a client was refused by its event handler");
             refuse(status, candidate::refusal(status))
         }),

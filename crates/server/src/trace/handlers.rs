@@ -13,6 +13,10 @@ impl Tracer {
     pub(crate) fn observe(&self, notice: &Notice<'_>) {
         match notice {
             Notice::Called(call) => {
+                #[cfg(feature = "otlp")]
+                if let Some(spans) = self.spans() {
+                    spans.called(call);
+                }
                 let is_user_event = matches!(call.event().kind, EventKind::User { .. });
                 let category =
                     if is_user_event { Category::MessagingLogs } else { Category::ConnectivityLogs };

@@ -8,17 +8,24 @@ use std::time::Instant;
 use http::StatusCode;
 use http::request::Parts;
 use hublet_wire::client::Payload;
+use hublet_wire::trace_context::TraceContext;
 
 use super::catalogue::Kind;
 use super::event::{Event, HttpFacts, Preview, TraceId, shortened};
 use super::{Tracer, milliseconds, now_ms};
 use crate::config::Category;
+#[cfg(feature = "otlp")]
+use crate::otlp::{self, ServerSpan};
 
 /// A request to the REST API while it is answered.
 #[derive(Debug)]
 pub(crate) struct Observed {
-    event: Event,
+    /// For those who look.
+    event: Option<Event>,
     began: Instant,
+    /// For a collector.
+    #[cfg(feature = "otlp")]
+    span: Option<ServerSpan>,
 }
 
 impl Tracer {
@@ -29,20 +36,35 @@ impl Tracer {
         remote: IpAddr,
         place: impl FnOnce() -> (Option<Arc<str>>, String),
     ) -> Option<Observed> {
-        if !self.wants(Category::HttpRequestLogs) {
+        let is_wanted = self.wants(Category::HttpRequestLogs);
+        if !is_wanted && !self.exports() {
             return None;
         }
-        let event = about(Kind::RequestStarted, request, remote);
         let (hub, route) = place();
-        let facts = HttpFacts { route: route.into(), ..facts(request) };
-        let event = Event { hub, http: Some(Box::new(facts)), ..event };
-        self.record([event.clone()]);
-        Some(Observed { event, began: Instant::now() })
+        #[cfg(feature = "otlp")]
+        let span = self.spans().and_then(|spans| spans.begin(request, hub.as_ref(), &route));
+        let event = is_wanted.then(|| {
+            let facts = HttpFacts { route: route.into(), ..facts(request) };
+            let event = about(Kind::RequestStarted, request, remote);
+            let event = Event { hub, http: Some(Box::new(facts)), ..event };
+            self.record([event.clone()]);
+            event
+        });
+        Some(Observed {
+            event,
+            began: Instant::now(),
+            #[cfg(feature = "otlp")]
+            span,
+        })
     }
 
     /// It is answered.
     pub(crate) fn finish(&self, observed: Observed, status: StatusCode) {
-        let Observed { mut event, began } = observed;
+        #[cfg(feature = "otlp")]
+        if let Some((spans, span)) = self.spans().zip(observed.span) {
+            spans.finish(span, status);
+        }
+        let Observed { event: Some(mut event), began, .. } = observed else { return };
         event.kind = if status.is_server_error() { Kind::RequestFailed } else { Kind::RequestProcessed };
         event.time_ms = now_ms();
         if let Some(http) = &mut event.http {
@@ -50,6 +72,15 @@ impl Tracer {
             http.duration_ms = Some(milliseconds(began.elapsed()));
         }
         self.record([event]);
+    }
+
+    /// The place of a handshake in a distributed trace, if somebody wants to know.
+    #[cfg_attr(not(feature = "otlp"), expect(unused_variables, reason = "nobody wants to know"))]
+    pub(crate) fn context(&self, request: &Parts) -> Option<TraceContext> {
+        #[cfg(feature = "otlp")]
+        return self.spans().and_then(|_| otlp::parent(&request.headers));
+        #[cfg(not(feature = "otlp"))]
+        None
     }
 
     /// The REST API was given a message.

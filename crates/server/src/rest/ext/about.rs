@@ -30,7 +30,12 @@ struct Listener {
 }
 
 /// Cargo features that change what the service can do.
-const FEATURES: &[&str] = if cfg!(feature = "amqp") { &["amqp"] } else { &[] };
+const FEATURES: &[&str] = match (cfg!(feature = "amqp"), cfg!(feature = "otlp")) {
+    (true, true) => &["amqp", "otlp"],
+    (true, false) => &["amqp"],
+    (false, true) => &["otlp"],
+    (false, false) => &[],
+};
 
 /// All of it; secrets are masked.
 pub(super) fn show(connection: &Connection) -> Response {
