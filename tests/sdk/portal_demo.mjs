@@ -24,8 +24,8 @@ const oneOf = (list) => list[Math.floor(random() * list.length)];
 
 const call = adminOf(connectionString);
 async function set(hub, settings) {
-  const response = await call("PUT", `api/ext/hubs/${hub}`, settings);
-  if (!response.ok) throw new Error(`${hub}: ${response.status} ${await response.text()}`);
+  const { status, text } = await call("PUT", `api/ext/hubs/${hub}`, settings);
+  if (status >= 300) throw new Error(`${hub}: ${status} ${text}`);
 }
 
 /** What answers events: mostly fast, sometimes slow, now and then wrong. */

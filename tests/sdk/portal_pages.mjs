@@ -98,7 +98,11 @@ await Promise.all([1440, 360].map(async (width) => {
   const context = await browser.newContext({ viewport: { width, height: 900 }, reducedMotion: "reduce", bypassCSP: true });
   context.setDefaultTimeout(20_000);
   await context.addInitScript({ content: axe });
-  for (const name of names) await visit(context, name, width);
+  for (const name of names) {
+    const start = performance.now();
+    await visit(context, name, width);
+    console.log(`${name}, ${width} pixels: ${Math.round(performance.now() - start)} ms`);
+  }
   await context.close();
 }));
 await browser.close();

@@ -61,6 +61,8 @@ await service.group("tea room").sendToAll("tea is ready", { contentType: "text/p
 await client.locator(".frames", { hasText: "tea is ready" }).waitFor();
 await row("ReceivedMessageFromRestApi", "tea is ready").click();
 await trace.getByRole("region", { name: "The chosen event" }).getByText("POST /api/hubs/chat/groups/tea%20room/:send").waitFor();
+// While an event is looked at, the list stands still.
+await trace.getByRole("button", { name: "newe" }).click();
 await row("SentMessageToClient", "alice").waitFor();
 console.log("ok what the app server sends is in the playground and in the live trace");
 

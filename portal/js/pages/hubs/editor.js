@@ -10,7 +10,7 @@ import { notice } from "../../components/states.js";
 import { toast } from "../../components/toast.js";
 import { places as makePlaces } from "./fields.js";
 import { settingsForm } from "./form.js";
-import { parseSettings } from "./settings.js";
+import { hasSettings, parseSettings } from "./settings.js";
 
 /** @typedef {import("./settings.js").Hub} Hub */
 /** @typedef {import("./settings.js").Settings} Settings */
@@ -67,6 +67,9 @@ export function editor(hub, { signal, isNew = false, onSaved, nameOf = () => hub
     places.clear();
     save.disabled = true;
     try {
+      if (isNew && await hasSettings(name, signal)) {
+        return onNameError?.("This hub has settings already. Choose another name, or change them on the hub's own page.");
+      }
       /** @type {Hub} */
       const now = await put(pathOf("api/ext/hubs", name), { body: draft, query: { validate: ask.control.checked || null }, signal });
       saved = textOf(now.properties);

@@ -1,5 +1,5 @@
 // The settings of a hub, as the admin API has them.
-import { get, pathOf } from "../../api.js";
+import { ApiError, get, pathOf } from "../../api.js";
 
 /** @typedef {{ type?: string, managedIdentity?: { resource?: string }, header?: { name?: string, value?: string } }} Auth */
 /** @typedef {{ eventNames?: string[], groupFilters?: string[] }} GroupEvents */
@@ -32,6 +32,17 @@ import { get, pathOf } from "../../api.js";
 /** @param {string} name @param {AbortSignal} signal @returns {Promise<Hub>} */
 export function loadHub(name, signal) {
   return get(pathOf("api/ext/hubs", name), { signal });
+}
+
+/** @param {string} name @param {AbortSignal} signal */
+export async function hasSettings(name, signal) {
+  try {
+    await loadHub(name, signal);
+    return true;
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 404) return false;
+    throw error;
+  }
 }
 
 /** Shown in place of a secret; sent back it means the one of before. */

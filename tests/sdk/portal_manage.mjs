@@ -1,0 +1,225 @@
+// Uses the pages of the portal that change something, and looks at the effect where it is to be felt: at a client, at an
+// event handler, or by REST.
+// node portal_manage.mjs <path of Chromium> <origin, signed in by itself> <connection string>
+import assert from "node:assert/strict";
+import { createServer } from "node:http";
+import { once } from "node:events";
+import { WebPubSubServiceClient } from "@azure/web-pubsub";
+import { adminOf } from "./admin.mjs";
+import { Client, openBrowser, until } from "./portal.mjs";
+
+const [executablePath, origin, connectionString] = process.argv.slice(2);
+const admin = adminOf(connectionString);
+const chat = new WebPubSubServiceClient(connectionString, "chat", { allowInsecureConnection: true });
+const { context, open, close } = await openBrowser(executablePath, origin);
+const urlOf = async (service, options) => (await service.getClientAccessToken(options)).url;
+const text = { contentType: "text/plain" };
+const press = (page, name) => page.getByRole("button", { name, exact: true }).click();
+
+await overview();
+await connections();
+await hubs();
+await logs();
+await about();
+await signOut();
+await close();
+
+/** Its figures move. */
+async function overview() {
+  const page = await open("overview");
+  const connections = page.locator(".tile", { hasText: "Connections" }).locator(".value");
+  await connections.filter({ hasText: /^0$/ }).waitFor();
+  const clients = await Promise.all([1, 2, 3].map(async () => Client.connect(await urlOf(chat, {}))));
+  await connections.filter({ hasText: /^3$/ }).waitFor();
+  await page.getByRole("link", { name: "chat" }).waitFor();
+  for (const { socket } of clients) socket.close(1000);
+  await connections.filter({ hasText: /^0$/ }).waitFor();
+  await page.close();
+  console.log("ok the overview follows the clients");
+}
+
+async function connections() {
+  const bob = await Client.connect(await urlOf(chat, { userId: "bob" }));
+  const eve = await Client.connect(await urlOf(chat, { userId: "eve" }));
+  const page = await open("connections?hub=chat");
+  const rows = page.locator("tbody tr");
+  await rows.nth(1).waitFor();
+  await page.getByLabel("Search").fill("BO");
+  await rows.filter({ hasText: "eve" }).waitFor({ state: "detached" });
+  await rows.filter({ hasText: "bob" }).getByRole("link", { name: bob.id }).click();
+
+  await page.getByLabel("Add to group").fill("tea room");
+  await press(page, "Add");
+  await page.getByRole("button", { name: "Take it out of tea room" }).waitFor();
+  await chat.group("tea room").sendToAll("for members", text);
+  await bob.next((frame) => frame.group === "tea room" && frame.data === "for members");
+
+  bob.send({ type: "sendToGroup", group: "tea room", dataType: "text", data: "may I?", ackId: 1 });
+  assert.equal((await bob.next((frame) => frame.ackId === 1)).success, false);
+  await page.getByLabel("Group (optional)").fill("tea room");
+  await press(page, "Grant");
+  await page.getByRole("button", { name: "Take away webpubsub.sendToGroup.tea room" }).waitFor();
+  bob.send({ type: "sendToGroup", group: "tea room", dataType: "text", data: "thanks", ackId: 2 });
+  assert.equal((await bob.next((frame) => frame.ackId === 2)).success, true);
+
+  await page.getByLabel("Message").fill("only for you");
+  await press(page, "Send");
+  await bob.next((frame) => frame.from === "server" && frame.data === "only for you");
+  await page.getByRole("button", { name: "Take it out of tea room" }).click();
+  await page.getByText("It is in no group.").waitFor();
+  await chat.group("tea room").sendToAll("for members again", text);
+  await chat.sendToConnection(bob.id, "to the end", text);
+  assert.equal((await bob.next((frame) => frame.type === "message")).data, "to the end");
+
+  const closed = once(bob.socket, "close");
+  await press(page, "Close");
+  await page.getByLabel("Reason").fill("enough tea");
+  await press(page, "Close connection");
+  assert.match((await bob.next((frame) => frame.event === "disconnected")).message, /enough tea/);
+  await closed;
+  await page.getByText("This connection is gone.").waitFor();
+
+  await page.goto(`${origin}/portal/#/connections?hub=chat&tab=users`);
+  await press(page, "Send to eve");
+  await page.getByRole("dialog").getByLabel("Message").fill("hello eve");
+  await page.getByRole("dialog").getByRole("button", { name: "Send", exact: true }).click();
+  await eve.next((frame) => frame.data === "hello eve");
+  eve.socket.close(1000);
+  await page.close();
+  console.log("ok a connection is found, put into a group, granted, told something and closed");
+}
+
+async function hubs() {
+  const page = await open("hubs");
+  await page.getByRole("link", { name: "New hub" }).click();
+  const template = page.getByLabel("URL template");
+  await page.getByLabel("Name", { exact: true }).fill("mirror");
+  await template.fill("builtin:ecko");
+  await press(page, "Make hub");
+  // What is wrong stands at its field.
+  await page.getByRole("alert").filter({ hasText: "builtin:echo" }).waitFor();
+  assert.equal(await template.getAttribute("aria-invalid"), "true");
+  assert.equal((await admin("GET", "api/ext/hubs/mirror")).status, 404);
+  await template.fill("builtin:echo");
+  await press(page, "Make hub");
+  await page.getByRole("heading", { name: "mirror", level: 1 }).waitFor();
+  // A new one of the same name would take its place unseen.
+  const second = await open("hubs?new=1");
+  await second.getByLabel("Name", { exact: true }).fill("mirror");
+  await second.getByLabel("URL template").fill("https://app.example.com");
+  await press(second, "Make hub");
+  await second.getByRole("alert").filter({ hasText: "This hub has settings already" }).waitFor();
+  await second.close();
+  assert.match((await admin("GET", "api/ext/hubs/mirror")).text, /builtin:echo/);
+  const mirror = new WebPubSubServiceClient(connectionString, "mirror", { allowInsecureConnection: true });
+  const ann = await Client.connect(await urlOf(mirror, { userId: "ann" }));
+  ann.send({ type: "event", event: "any", dataType: "text", data: "who is the fairest?" });
+  await ann.next((frame) => frame.data === "who is the fairest?");
+  ann.socket.close(1000);
+  console.log("ok a hub with the echo is made, and its error stood at the field");
+
+  const calls = [];
+  let works = false;
+  const app = createServer((request, response) => request.resume().on("end", () => {
+    if (!works) return response.writeHead(404).end();
+    if (request.method === "OPTIONS") return response.setHeader("WebHook-Allowed-Origin", "*").end();
+    calls.push({ event: request.headers["ce-eventname"], id: request.headers["ce-id"], client: request.headers["ce-connectionid"], path: request.url });
+    return response.end();
+  }));
+  await new Promise((resolve) => app.listen(0, "127.0.0.1", resolve));
+  await template.fill(`http://127.0.0.1:${app.address().port}/{event}`);
+  await press(page, "Save");
+  await page.getByText("There are changes that are not saved.").waitFor({ state: "hidden" });
+  await page.getByRole("tab", { name: "Test handlers" }).click();
+  await press(page, "Test the handlers");
+  await page.getByText("Does not work").waitFor();
+  await page.getByText("has nothing at this path (404)").waitFor();
+  works = true;
+  await press(page, "Test the handlers");
+  await page.getByText("Works", { exact: true }).waitFor();
+  console.log("ok the doctor says what the handler does");
+
+  const carl = await Client.connect(await urlOf(mirror, { userId: "carl" }));
+  carl.send({ type: "event", event: "order", dataType: "text", data: "two teas", ackId: 1 });
+  assert.equal((await carl.next((frame) => frame.ackId === 1)).success, true);
+  const orders = () => calls.filter((call) => call.event === "order" && call.client === carl.id);
+  assert.equal(orders().length, 1);
+  await page.getByRole("tab", { name: "Last calls" }).click();
+  await page.locator(".calls tr", { hasText: "order" }).getByRole("button").click();
+  await page.getByRole("dialog").getByText("two teas").waitFor();
+  await press(page, "Replay to the handler");
+  await page.getByText("Replayed: status 200").waitFor();
+  assert.equal(orders().length, 2);
+  assert.deepEqual(orders()[0], orders()[1]);
+  await page.getByRole("dialog").getByRole("button", { name: "Close" }).click();
+  console.log("ok a call is shown and sent again");
+
+  await press(page, "Delete settings");
+  await page.getByRole("dialog").getByRole("button", { name: "Delete settings" }).click();
+  await page.getByRole("heading", { name: "Hubs", level: 1 }).waitFor();
+  assert.equal((await admin("GET", "api/ext/hubs/mirror")).status, 404);
+  carl.send({ type: "event", event: "order", dataType: "text", data: "more", ackId: 2 });
+  await carl.next((frame) => frame.ackId === 2);
+  assert.equal(orders().length, 2, "nobody hears of events any more");
+  carl.socket.close(1000);
+  app.close();
+  app.closeAllConnections();
+  await page.close();
+  console.log("ok its settings are deleted");
+}
+
+/** Both logs have what was just done. */
+async function logs() {
+  const page = await open("logs");
+  const row = (text) => page.locator(".stream-body .stream-row", { hasText: text }).last();
+  await row("the settings of a hub were").filter({ hasText: "mirror" }).click();
+  await page.locator(".line-detail", { hasText: "mirror" }).waitFor();
+  await page.getByRole("tab", { name: "Audit log" }).click();
+  for (const [action, on] of [
+    ["hub.put", "mirror"], ["hub.test", "mirror"], ["hub.delete", "mirror"], ["exchange.replay", "mirror"],
+    ["group.add", "chat"], ["permission.grant", "chat"], ["connection.close", "chat"], ["message.send", "chat"], ["session.create", ""],
+  ]) {
+    const entry = page.locator("tbody tr", { hasText: action }).filter({ hasText: on }).first();
+    await entry.filter({ hasText: "development" }).filter({ hasText: "127.0.0.1" }).waitFor();
+  }
+  await page.getByLabel("Search").fill("deleted a hub");
+  await page.locator("tbody tr", { hasText: "session.create" }).first().waitFor({ state: "detached" });
+  assert.equal(await page.locator("tbody tr").count(), 1);
+  await page.close();
+  console.log("ok the logs have what was done");
+}
+
+async function about() {
+  const page = await open("about");
+  await page.locator("dd", { hasText: new URL(origin).host }).first().waitFor();
+  assert.doesNotMatch(await page.getByRole("region", { name: "Configuration" }).textContent(), /ABCDEFGH/);
+  for (const link of await page.locator("main dd a").all()) {
+    const response = await fetch(await link.getAttribute("href"));
+    await response.arrayBuffer();
+    assert.equal(response.status, 200, response.url);
+  }
+  await page.close();
+  console.log("ok about has the configuration without secrets, and its links lead somewhere");
+}
+
+/** Whoever signs out is out, also in other tabs, and stays out. */
+async function signOut() {
+  const [page, other] = [await open("hubs"), await open("overview")];
+  const cookie = (await context.cookies()).find(({ name }) => name === "hublet_session");
+  assert.ok(cookie.httpOnly && cookie.sameSite === "Strict");
+  const status = async () => {
+    const response = await fetch(`${origin}/api/ext/hubs`, { headers: { Cookie: `hublet_session=${cookie.value}`, "X-Hublet-Portal": "1" } });
+    await response.arrayBuffer();
+    return response.status;
+  };
+  assert.equal(await status(), 200);
+  await page.getByRole("button", { name: "Sign out" }).filter({ visible: true }).click();
+  await page.getByRole("heading", { name: "Sign in" }).waitFor();
+  assert.equal(await status(), 401);
+  await other.getByRole("heading", { name: "Sign in" }).waitFor();
+  await page.reload();
+  await press(page, "Sign in without a key");
+  await page.getByRole("heading", { name: "Hubs" }).waitFor();
+  await until(async () => (await context.cookies()).some(({ name, value }) => name === "hublet_session" && value !== cookie.value));
+  console.log("ok signing out ends the session");
+}
