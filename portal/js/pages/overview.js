@@ -18,7 +18,7 @@ const EVERY_MS = 2_000;
 
 /** @param {import("../router.js").Context} context */
 export async function render({ signal }) {
-  await useStyle("overview");
+  const styled = useStyle("overview");
   const state = h("div", { class: "row" });
   const trouble = h("div", {});
   const body = h("div", { class: "stack" }, loading());
@@ -27,13 +27,12 @@ export async function render({ signal }) {
   let board;
 
   const task = async () => {
-    if (!board) {
-      const history = await get("api/ext/overview/history", { signal });
-      for (const sample of history.value) past.add(sample);
-    }
-    /** @type {Overview} */
-    const now = await get("api/ext/overview", { signal });
+    /** @type {[Overview, { value: Overview[] }|null]} */
+    const [now, history] = await Promise.all([
+      get("api/ext/overview", { signal }), board ? null : get("api/ext/overview/history", { signal }),
+    ]);
     if (signal.aborted) return;
+    for (const sample of history?.value ?? []) past.add(sample);
     past.add(now);
     if (!board) {
       board = dashboard();
@@ -54,6 +53,7 @@ export async function render({ signal }) {
     },
   });
   const head = { title: "Overview", lead: "What the service is doing right now, and over the last 10 minutes.", actions: [state], class: "overview" };
+  await styled;
   return page(head, trouble, body);
 }
 

@@ -3,6 +3,9 @@
 /** @typedef {import("../../types.js").Sample} Sample */
 /** @typedef {import("../../types.js").Totals} Totals */
 
+/** Moments that are closer tell nothing of a rate. */
+const APART_MS = 500;
+
 /**
  * A moment with what happened a second since the moment before; null where that is not known.
  * @typedef {object} Moment
@@ -23,7 +26,7 @@ export function samples(windowMs) {
     add(sample) {
       const time = Date.parse(sample.time);
       const before = moments.at(-1);
-      if (before && time <= before.time) return;
+      if (before && time - before.time < APART_MS) return;
       moments.push({ time, sample, perSecond: before ? rates(before, sample, time) : null });
       moments = moments.filter((moment) => moment.time >= time - windowMs);
     },
