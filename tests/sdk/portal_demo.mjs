@@ -36,7 +36,7 @@ const handler = createServer((request, response) => {
     const event = request.headers["ce-eventname"];
     const late = event === "connect" ? 3 : random() < 0.1 ? 60 + random() * 90 : 4 + random() * 12;
     setTimeout(() => {
-      if (event === "checkout" && random() < 0.04) response.writeHead(500).end("the stock could not be read");
+      if (event === "checkout" && random() < 0.006) response.writeHead(500).end("the stock could not be read");
       else if (event === "checkout") response.setHeader("Content-Type", "application/json").end('{"order":"A-1042","state":"paid"}');
       else response.writeHead(event === "connect" ? 204 : 200).end();
     }, late);

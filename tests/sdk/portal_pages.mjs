@@ -26,7 +26,7 @@ const all = (...steps) => async (page) => {
 /** The address, where it is not the name, and what is done on a page before it is looked at. */
 const PAGES = {
   "overview": { then: shows(".tile") },
-  "trace": { then: shows(".stream-body .message") },
+  "trace": { at: "trace?hub=chat", then: shows(".stream-body .message") },
   "trace-event": { at: "trace?hub=orders&text=checkout", then: all(chooseCall, shows(".exchange")) },
   "connections": { at: "connections?hub=chat", then: shows("td") },
   "connections-users": { at: "connections?hub=chat&tab=users", then: shows("td") },

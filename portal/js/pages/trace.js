@@ -168,12 +168,12 @@ function levelMark({ level }) {
       icon(level === "Error" ? "error" : "warning"), h("span", { class: "hush" }, `${level}: `));
 }
 
-/** The message, and on the same line what else tells much. @param {TraceEvent} event */
+/** What was said, or else the message and how long it took. @param {TraceEvent} event */
 function what(event) {
   if (event.gap) return `${plural(event.gap, "event is", "events are")} missing here: they came faster than this page could ask`;
   const { payload, http, handler } = event;
-  const more = payload?.text ? payload.text.slice(0, 160)
-    : http?.durationMs !== undefined ? milliseconds(http.durationMs)
-      : handler ? `${milliseconds(handler.durationMs)}${handler.attempts > 1 ? `, ${handler.attempts} attempts` : ""}` : "";
+  if (payload?.text) return [h("code", { class: "said" }, payload.text.slice(0, 160)), h("span", { class: "quiet" }, event.message)];
+  const more = http?.durationMs !== undefined ? milliseconds(http.durationMs)
+    : handler ? `${milliseconds(handler.durationMs)}${handler.attempts > 1 ? `, ${handler.attempts} attempts` : ""}` : "";
   return [event.message, more ? h("code", {}, more) : null];
 }
