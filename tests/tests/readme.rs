@@ -108,7 +108,7 @@ fn the_paste_for_a_browser_tab() {
     let placeholder = format!("{}/client/hubs/chat?access_token=…", ENDPOINT.replace("http", "ws"));
     let paste = block("js", &placeholder).replace(&placeholder, &client_url(&server));
     let mut script = tools::node("tests/sdk/paste.mjs");
-    script.arg(tools::chromium()).arg(format!("http://{}/", server.authority())).arg(paste);
+    script.arg(tools::chromium()).arg(format!("http://{}/health", server.authority())).arg(paste);
     let mut tab = Program::start("paste.mjs", &mut script);
     let greeting = r#"{"type":"message","from":"group","group":"room","fromUserId":"me","dataType":"text","data":"hello"}"#;
     member.expect_text(greeting);
