@@ -7,8 +7,8 @@ import { CHROMIUM_ARGUMENTS } from "./chromium.mjs";
 const PATIENCE_MS = 20_000;
 
 /** A browser that fails the test when a page has an error, breaks its policy, or asks for something from elsewhere. */
-export async function openBrowser(executablePath, origin) {
-  const browser = await chromium.launch({ executablePath, args: CHROMIUM_ARGUMENTS });
+export async function openBrowser(executablePath, origin, moreArguments = []) {
+  const browser = await chromium.launch({ executablePath, args: [...CHROMIUM_ARGUMENTS, ...moreArguments] });
   const context = await browser.newContext({ viewport: { width: 1440, height: 900 } });
   context.setDefaultTimeout(PATIENCE_MS);
   /** A new tab on a page of the portal; an empty name is the front door. */

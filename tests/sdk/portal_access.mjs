@@ -10,10 +10,11 @@ const [mode, executablePath, origin, credential] = process.argv.slice(2);
 const { open, close } = await openBrowser(executablePath, origin);
 const page = await open("");
 
-async function signIn(text) {
-  await page.getByRole("heading", { name: "Sign in" }).waitFor();
-  await page.getByLabel("Access key, connection string or token").fill(text);
-  await page.getByRole("button", { name: "Sign in", exact: true }).click();
+/** @param {string} text @param {import("playwright-core").Page} [where] */
+async function signIn(text, where = page) {
+  await where.getByRole("heading", { name: "Sign in" }).waitFor();
+  await where.getByLabel("Access key, connection string or token").fill(text);
+  await where.getByRole("button", { name: "Sign in", exact: true }).click();
 }
 
 if (mode === "keys") await keys();
@@ -60,6 +61,21 @@ async function keys() {
   await signIn(renewed);
   await page.getByRole("heading", { name: "Hubs" }).waitFor();
   console.log("ok a session ends with its key");
+
+  // Another machine over plain HTTP: the browser says of no request where it is from.
+  const { port } = new URL(origin);
+  const elsewhere = `http://hublet.test:${port}`;
+  const other = await openBrowser(executablePath, elsewhere, ["--host-resolver-rules=MAP hublet.test 127.0.0.1"]);
+  const far = await other.open("");
+  await signIn(renewed, far);
+  await far.locator(".tile").first().waitFor();
+  assert.equal(await far.evaluate(() => isSecureContext), false);
+  await far.getByRole("link", { name: "Playground", exact: true }).click();
+  const client = far.getByRole("region", { name: "Client A" });
+  await client.getByRole("button", { name: "Connect" }).click();
+  await client.getByRole("status").filter({ hasText: "Connected" }).waitFor();
+  await other.close();
+  console.log("ok all of it works over plain HTTP from elsewhere");
 }
 
 /** Looks at every page, and can change nothing. */

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { WebPubSubServiceClient } from "@azure/web-pubsub";
@@ -65,6 +65,23 @@ await trace.getByRole("region", { name: "The chosen event" }).getByText("POST /a
 await trace.getByRole("button", { name: "newe" }).click();
 await row("SentMessageToClient", "alice").waitFor();
 console.log("ok what the app server sends is in the playground and in the live trace");
+
+await trace.getByRole("button", { name: "Pause" }).click();
+await service.group("tea room").sendToAll("nobody looks", { contentType: "text/plain" });
+await trace.getByRole("button", { name: /^Continue \(\d+ new\)/ }).waitFor();
+assert.equal(await row("SentMessage", "nobody looks").count(), 0);
+await trace.getByRole("button", { name: "Continue" }).click();
+await row("SentMessage", "nobody looks").waitFor();
+const [file] = await Promise.all([trace.waitForEvent("download"), trace.getByRole("button", { name: "Export" }).click()]);
+const events = (await readFile(await file.path(), "utf8")).trim().split("\n").map((line) => JSON.parse(line));
+assert.ok(events.some(({ name, payload }) => name === "ReceivedMessageFromRestApi" && payload.text === "tea is ready"));
+await trace.getByLabel("Text", { exact: true }).fill("TEA IS");
+await row("ConnectionStarted", "alice").waitFor({ state: "detached" });
+await trace.getByRole("button", { name: "Look back" }).click();
+await row("SentMessageToClient", "tea is ready").waitFor();
+assert.match(trace.url(), /text=TEA(\+|%20)IS/);
+await trace.getByRole("button", { name: "Clear filters" }).click();
+console.log("ok the live trace is paused, filtered and exported");
 
 /** Runs a program of the page until it has printed this, and the playground has what it sent. */
 async function run(greeting, command, args) {
