@@ -505,3 +505,21 @@ fn a_client_that_does_not_read_is_cut_and_nobody_else_suffers() {
     reader.expect_silence();
     drop(stuck);
 }
+
+#[test]
+fn what_was_acknowledged_before_a_leave_arrives_before_it() {
+    let server = Server::start_with(&["--shards", "2"]);
+    // So many members that a shard is busy with each message for a while.
+    let _members: Vec<RawClient> = (0..40).map(|_| client_with(&server, None, &[], &["room"])).collect();
+    let mut alice = client(&server, "alice");
+    for n in 0..120 {
+        let mut member = client(&server, "member");
+        member.request(r#"{"type":"joinGroup","group":"room","ackId":1}"#, 1);
+        let send =
+            r#"{"type":"sendToGroup","group":"room","dataType":"json","data":1,"noEcho":true,"ackId":"#;
+        alice.request(&format!("{send}{n}}}"), n);
+        member.send_text(r#"{"type":"leaveGroup","group":"room","ackId":2}"#);
+        let first = member.next_text();
+        assert!(first.contains(r#""data":1"#), "message {n} was left behind: {first}");
+    }
+}

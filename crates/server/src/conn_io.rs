@@ -31,6 +31,15 @@ pub(crate) struct ConnIo {
     kept: Option<Box<Vec<u8>>>,
 }
 
+/// Tells a socket from any other while it exists.
+pub(crate) struct Mark(Arc<SocketWaker>);
+
+impl PartialEq for Mark {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
 /// Puts its slot into the mailbox's ready list, once until the shard looks at it.
 #[derive(Debug)]
 struct SocketWaker {
@@ -152,6 +161,11 @@ impl ConnIo {
                 Self::outcome(Pin::new(&mut self.stream).poll_flush(&mut cx).map_ok(|()| 0))
             }
         }
+    }
+
+    /// Equal to that of another only if it is the same socket.
+    pub(crate) fn mark(&self) -> Mark {
+        Mark(Arc::clone(&self.wake))
     }
 
     /// The address of the client, if the system still knows it.

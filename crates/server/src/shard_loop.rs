@@ -126,6 +126,8 @@ impl ShardLoop {
             }
             self.drain_mailbox();
             let reads_left = self.read_ready();
+            // Other shards have a message before its sender has the answer: what anybody does then comes after it there.
+            self.carry_out_effects();
             let writes_left = self.flush_dirty();
             self.carry_out_effects();
             self.hand_over_traces();
@@ -176,6 +178,15 @@ impl ShardLoop {
         if was_congested {
             self.node.wake_all();
         }
+    }
+
+    /// Takes letters between reading from a socket and acting on it: what others sent before the client sent this must come
+    /// before it. False when the socket is not the same any more.
+    fn drain_between(&mut self, slot: Slot) -> bool {
+        let mark = |sockets: &[Option<ConnIo>]| sockets.get(slot as usize)?.as_ref().map(ConnIo::mark);
+        let before = mark(&self.sockets);
+        self.drain_mailbox();
+        mark(&self.sockets).zip(before).is_some_and(|(now, before)| now == before)
     }
 
     fn take(&mut self, letter: Letter) {
@@ -312,8 +323,15 @@ impl ShardLoop {
         }
         let mut total = 0;
         loop {
+            let Some(io) = self.sockets.get_mut(slot as usize).and_then(Option::as_mut) else { return };
             match io.read(&mut self.buffer) {
                 Read::Bytes(count) => {
+                    if self.mailbox.has_letters() && !self.drain_between(slot) {
+                        return;
+                    }
+                    let Some(io) = self.sockets.get_mut(slot as usize).and_then(Option::as_mut) else {
+                        return;
+                    };
                     decode(&mut self.shard, io, slot, &mut self.buffer[..count], self.now);
                     total += count;
                     self.meter.bytes_in += count as u64;
@@ -418,25 +436,34 @@ impl ShardLoop {
         self.unwritten.clear();
     }
 
+    /// Until there are none: a connection that goes on has effects of its own.
     fn carry_out_effects(&mut self) {
-        self.write_log();
-        for effect in self.shard.take_effects() {
-            match effect {
-                Effect::Forward { shards, number, publish } => {
-                    self.node.forward(self.shard.index(), shards, number, &publish);
-                }
-                Effect::Event(event) => self.dispatch(*event),
-                Effect::Trace(trace) => self.note(*trace),
-                Effect::CancelEvent { conn, event, invoked: true } => {
-                    self.courier.cancel_invocation(conn, event);
-                }
-                Effect::CancelEvent { conn, .. } => self.courier.cancel(conn),
-                Effect::Resume(slot) => self.resume(slot),
-                Effect::DropSocket(slot) => self.drop_socket(slot),
-                Effect::Drop(slot) => {
-                    self.drop_socket(slot);
-                    self.node.detached();
-                }
+        loop {
+            self.write_log();
+            let effects = self.shard.take_effects();
+            if effects.is_empty() {
+                return;
+            }
+            effects.into_iter().for_each(|effect| self.carry_out(effect));
+        }
+    }
+
+    fn carry_out(&mut self, effect: Effect) {
+        match effect {
+            Effect::Forward { shards, number, publish } => {
+                self.node.forward(self.shard.index(), shards, number, &publish);
+            }
+            Effect::Event(event) => self.dispatch(*event),
+            Effect::Trace(trace) => self.note(*trace),
+            Effect::CancelEvent { conn, event, invoked: true } => {
+                self.courier.cancel_invocation(conn, event);
+            }
+            Effect::CancelEvent { conn, .. } => self.courier.cancel(conn),
+            Effect::Resume(slot) => self.resume(slot),
+            Effect::DropSocket(slot) => self.drop_socket(slot),
+            Effect::Drop(slot) => {
+                self.drop_socket(slot);
+                self.node.detached();
             }
         }
     }
