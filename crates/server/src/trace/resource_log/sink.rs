@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Stdout, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::config::LogOutput;
@@ -86,7 +87,8 @@ impl Rotated {
 }
 
 fn open(path: &Path) -> io::Result<(BufWriter<File>, u64)> {
-    let opened = OpenOptions::new().create(true).append(true).open(path);
+    // Users, addresses and perhaps messages are in it.
+    let opened = OpenOptions::new().create(true).append(true).mode(0o600).open(path);
     let file = opened.map_err(|error| {
         io::Error::new(error.kind(), format!("resource logs: {}: {error}", path.display()))
     })?;
@@ -102,6 +104,8 @@ fn numbered(path: &Path, number: usize) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[test]
@@ -126,6 +130,10 @@ mod tests {
         assert_eq!(read(1).as_deref(), Some("33333\n444\n"));
         assert_eq!(read(2).as_deref(), Some("22222\n"));
         assert_eq!(read(3), None);
+        for path in [file.clone(), numbered(&file, 1)] {
+            let mode = fs::metadata(path).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "nobody else may read it");
+        }
         write(&["a line that is longer than a file\n"]);
         assert_eq!(read(0).as_deref(), Some("a line that is longer than a file\n"));
         fs::remove_dir_all(&folder).unwrap();
