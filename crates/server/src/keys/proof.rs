@@ -38,6 +38,15 @@ impl std::fmt::Debug for KeyProof {
     }
 }
 
+impl PartialEq for KeyProof {
+    /// For proofs that are known to be good: what others guess is compared by [`AccessKeys::named_by`].
+    fn eq(&self, other: &Self) -> bool {
+        self.0.as_ref() == other.0.as_ref()
+    }
+}
+
+impl Eq for KeyProof {}
+
 impl KeyProof {
     /// The proof of whatever key this text is.
     pub(crate) fn of(text: &str) -> Self {

@@ -14,6 +14,8 @@ use crate::keys::KeyProof;
 
 /// Sessions at a time; beyond it the one that was used longest ago ends.
 const SESSIONS_MAX: usize = 1_000;
+/// Sessions of one holder at a time, so that nobody ends those of all others.
+const SESSIONS_PER_HOLDER_MAX: usize = 20;
 /// How long a session lasts at most.
 pub(super) const LIFETIME: Duration = Duration::from_secs(12 * 3_600);
 /// How long a session lasts that nobody uses.
@@ -22,7 +24,7 @@ const IDLE: Duration = Duration::from_secs(3_600);
 const ID_BYTES: usize = 32;
 
 /// By what somebody signed in.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Holder {
     /// An access key; the session ends when the key does.
     Key(KeyProof),
@@ -66,13 +68,12 @@ impl Sessions {
         let mut bytes = [0; ID_BYTES];
         SystemRandom::new().fill(&mut bytes).ok()?;
         let id = URL_SAFE_NO_PAD.encode(bytes);
-        if self.0.len() >= SESSIONS_MAX {
-            self.0.retain(|_, entry| entry.is_alive(now));
-        }
-        if self.0.len() >= SESSIONS_MAX
-            && let Some(unused) = self.0.iter().min_by_key(|(_, entry)| entry.used).map(|(hash, _)| *hash)
-        {
-            self.0.remove(&unused);
+        self.0.retain(|_, entry| entry.is_alive(now));
+        let is_same = |entry: &Entry| entry.session.holder == holder;
+        if self.0.values().filter(|entry| is_same(entry)).count() >= SESSIONS_PER_HOLDER_MAX {
+            self.end_unused(is_same);
+        } else if self.0.len() >= SESSIONS_MAX {
+            self.end_unused(|_| true);
         }
         let session = Session { holder, access, ends: now + lifetime.min(LIFETIME) };
         self.0.insert(hash(&id), Entry { session, used: now });
@@ -89,6 +90,14 @@ impl Sessions {
         }
         entry.used = now;
         Some(entry.session.clone())
+    }
+
+    /// Ends the one of some sessions that was used longest ago.
+    fn end_unused(&mut self, is_meant: impl Fn(&Entry) -> bool) {
+        let meant = self.0.iter().filter(|(_, entry)| is_meant(entry));
+        if let Some(unused) = meant.min_by_key(|(_, entry)| entry.used).map(|(hash, _)| *hash) {
+            self.0.remove(&unused);
+        }
     }
 
     /// Ends a session; whether there was one.
@@ -143,17 +152,46 @@ mod tests {
 
     #[test]
     fn sessions_are_bounded() {
-        let (mut sessions, now) = (Sessions::default(), Instant::now());
-        let first = open(&mut sessions, LIFETIME, now);
-        let second = open(&mut sessions, LIFETIME, now);
+        let (mut sessions, now, mut people) = (Sessions::default(), Instant::now(), 0);
+        let mut sign_in = |sessions: &mut Sessions, at| {
+            people += 1;
+            let holder = Holder::Subject(people.to_string().into());
+            sessions.open(holder, Access::All, LIFETIME, at).unwrap()
+        };
+        let first = sign_in(&mut sessions, now);
+        let second = sign_in(&mut sessions, now);
         for n in 2..1_000 {
-            open(&mut sessions, LIFETIME, now + Duration::from_millis(n));
+            sign_in(&mut sessions, now + Duration::from_millis(n));
         }
         assert!(sessions.find(&first, now + MINUTE).is_some());
-        open(&mut sessions, LIFETIME, now + MINUTE);
+        sign_in(&mut sessions, now + MINUTE);
         assert_eq!(sessions.0.len(), SESSIONS_MAX);
         assert!(sessions.find(&first, now + MINUTE).is_some(), "it was used");
         assert!(sessions.find(&second, now + MINUTE).is_none());
         assert!(!format!("{sessions:?}").contains(&first));
+    }
+
+    #[test]
+    fn nobody_ends_the_sessions_of_others() {
+        let (mut sessions, now) = (Sessions::default(), Instant::now());
+        let key = |text: &str| Holder::Key(KeyProof::of(text));
+        let holders = [Holder::Subject("owner".into()), Holder::Development, key("a"), key("b")];
+        let others = holders.map(|holder| sessions.open(holder, Access::All, LIFETIME, now).unwrap());
+        let at = |n| now + Duration::from_secs(n);
+        let sign_in = |sessions: &mut Sessions, n| {
+            sessions.open(Holder::Subject("reader".into()), Access::Read, LIFETIME, at(n)).unwrap()
+        };
+        let first = sign_in(&mut sessions, 0);
+        let second = sign_in(&mut sessions, 1);
+        for n in 2..20 {
+            sign_in(&mut sessions, n);
+        }
+        assert!(sessions.find(&first, at(30)).is_some(), "20 at a time");
+        for n in 40..1_500 {
+            sign_in(&mut sessions, n);
+        }
+        assert_eq!(sessions.0.len(), 4 + SESSIONS_PER_HOLDER_MAX);
+        assert!(others.iter().all(|id| sessions.find(id, at(1_500)).is_some()), "all others stay");
+        assert!(sessions.find(&second, at(1_500)).is_none(), "its own goes");
     }
 }
