@@ -113,14 +113,22 @@ fn both_formats_are_what_the_official_parser_reads() {
 #[test]
 fn who_may_see_them() {
     let server = Server::start();
-    for proxied in
-        ["X-Forwarded-For: 10.0.0.1", "Forwarded: for=10.0.0.1", "Via: 1.1 proxy", "Host: rebound.example"]
-    {
+    for proxied in [
+        "X-Forwarded-For: 10.0.0.1",
+        "X-Forwarded-Prefix: /x",
+        "Forwarded: for=10.0.0.1",
+        "X-Real-IP: 10.0.0.1",
+        "Via: 1.1 proxy",
+    ] {
         let answer = request(&server, "GET", "/metrics", &[proxied], b"");
         assert_eq!((answer.status, answer.header("www-authenticate")), (401, Some("Bearer")), "{proxied}");
         assert!(answer.body.contains("metrics.open"), "{}", answer.body);
     }
     assert_eq!(call(&server, "GET", "/metrics", &["Via: 1.1 proxy"], b"").status, 200);
+
+    // With keys of one's own a proxy that says nothing may be in front, on loopback too.
+    let own = Server::start_with_file(&format!("[auth]\naccess_keys = [\"{OWN_KEY}\"]\n"), &[]);
+    assert_eq!(request(&own, "GET", "/metrics", &[], b"").status, 401);
 
     let keys = format!("production = true\n[auth]\naccess_keys = [\"{OWN_KEY}\"]\n");
     let server = Server::start_with_file(&keys, &[]);

@@ -36,8 +36,10 @@ pub(crate) enum Denied {
     OtherSite,
     /// With the cookie, without the header that only the page sets.
     PageHeader,
-    /// In development mode, by a name that is not this machine's.
+    /// With the well-known key, by a name that is not this machine's.
     ForeignHost,
+    /// With the well-known key, from another website's page.
+    ForeignOrigin,
     /// Signing in without a key, not from this machine.
     NotLocal,
     /// Signing in without a key where there are keys.
@@ -89,8 +91,13 @@ impl fmt::Display for Denied {
                  programs send Authorization: Bearer instead of the cookie.",
             ),
             Self::ForeignHost => f.write_str(
-                "In development mode browsers reach this service as localhost, 127.0.0.1 or [::1] only. Use one of \
-                 these, or add the address to public_endpoints.",
+                "With the well-known access key this service answers only to localhost, 127.0.0.1, [::1] and its \
+                 public endpoints: any website could give this machine another name. Use one of these, or configure \
+                 keys of your own (auth.access_keys) or a public endpoint.",
+            ),
+            Self::ForeignOrigin => f.write_str(
+                "With the well-known access key pages of other websites may not read the live trace: any of them could \
+                 sign a token. Open the page from localhost, or configure keys of your own (auth.access_keys).",
             ),
             Self::NotLocal => f.write_str(
                 "Without a key one signs in on the machine of the service itself, at localhost, 127.0.0.1 or [::1] with \
@@ -120,6 +127,7 @@ impl Denied {
                 | Self::OtherSite
                 | Self::PageHeader
                 | Self::ForeignHost
+                | Self::ForeignOrigin
                 | Self::NotLocal
                 | Self::NotDevelopment
         )
@@ -141,6 +149,7 @@ impl Denied {
             | Self::OtherSite
             | Self::PageHeader
             | Self::ForeignHost
+            | Self::ForeignOrigin
             | Self::NotLocal
             | Self::NotDevelopment
             | Self::AccessKey

@@ -97,6 +97,11 @@ impl AccessKeys {
         self.current().iter().map(|key| key.text.to_string()).collect()
     }
 
+    /// Whether the well-known key is among them.
+    pub(crate) fn has_development(&self) -> bool {
+        self.current().iter().any(|key| is_development(&key.text))
+    }
+
     fn of(keys: Arc<[AccessKey]>) -> Self {
         Self(Arc::new(RwLock::new(keys)))
     }

@@ -98,6 +98,11 @@ impl Config {
         })
     }
 
+    /// Whether everybody can sign tokens: the well-known key is in use, which needs all addresses to be on loopback.
+    pub(crate) fn has_public_key(&self) -> bool {
+        self.development && self.keys.has_development()
+    }
+
     /// The configuration in effect as settings, for people: secrets are masked.
     pub fn effective(&self) -> Settings {
         let list = |addresses: &[SocketAddr]| addresses.iter().map(ToString::to_string).collect();

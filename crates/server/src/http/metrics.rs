@@ -2,26 +2,17 @@
 
 use std::time::UNIX_EPOCH;
 
-use http::header::{ACCEPT, CONTENT_TYPE, FORWARDED, WWW_AUTHENTICATE};
+use http::header::{ACCEPT, CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
-use super::auth::{authenticate_request, host_name};
+use super::auth::authenticate_request;
 use super::respond::{self, Response};
 use super::{Connection, HttpContext};
-use crate::config::is_loopback_host;
 use crate::denied::Denied;
 use crate::issuer::Access;
 use crate::metrics::{Exposition, Format, Gathered, Process};
-
-/// What reverse proxies add: a request with one of them comes from elsewhere.
-const OF_PROXIES: [HeaderName; 5] = [
-    FORWARDED,
-    HeaderName::from_static("x-forwarded-for"),
-    HeaderName::from_static("x-forwarded-host"),
-    HeaderName::from_static("x-real-ip"),
-    http::header::VIA,
-];
+use crate::portal::is_forwarded;
 
 /// `None`: there is no such path here.
 pub(super) async fn serve(connection: &Connection, request: &Parts) -> Option<Response> {
@@ -56,15 +47,11 @@ async fn exposition(context: &HttpContext) -> Exposition {
     }
 }
 
-/// Whether no credential is needed. In development mode all addresses are on loopback, so that only this machine is there,
-/// unless a proxy stands in between or a page in a browser makes up a name for it.
+/// Whether no credential is needed. With the well-known key all addresses are on loopback and only names of this machine
+/// get here, so that only this machine is there, unless a proxy stands in between. Who has keys of their own may have one.
 fn is_open(context: &HttpContext, request: &Parts) -> bool {
     let config = &context.config;
-    let is_local = || {
-        is_loopback_host(&host_name(request))
-            && !OF_PROXIES.iter().any(|name| request.headers.contains_key(name))
-    };
-    config.metrics.open || (config.development && is_local())
+    config.metrics.open || (config.has_public_key() && !is_forwarded(&request.headers))
 }
 
 fn refused(denied: Denied) -> Response {

@@ -58,6 +58,20 @@ enum Place<'a> {
 }
 
 impl<'a> Place<'a> {
+    /// Whether something is there that is not for everybody, or that protects such things.
+    fn is_guarded(&self) -> bool {
+        matches!(
+            self,
+            Self::Client { .. }
+                | Self::ClientByQuery
+                | Self::Rest { .. }
+                | Self::Ext { .. }
+                | Self::Portal { .. }
+                | Self::LiveTrace
+                | Self::Metrics
+        )
+    }
+
     fn of(path: &'a str) -> Self {
         let path = path.strip_prefix('/').unwrap_or(path);
         let path = path.strip_suffix('/').unwrap_or(path);
@@ -151,6 +165,10 @@ async fn answer(
 ) -> Response {
     let context = &connection.context;
     let node = &context.node;
+    let request = match check_host(connection, request, &place) {
+        Ok(request) => request,
+        Err(refusal) => return *refusal,
+    };
     match place {
         Place::Client { hub } => upgrade::handshake(connection, request, Some(hub)).await,
         Place::ClientByQuery => upgrade::handshake(connection, request, None).await,
@@ -189,14 +207,34 @@ async fn answer(
     }
 }
 
+/// What is answered to a request that came by a name which is not ours; the request if it did not.
+fn check_host<B>(
+    connection: &Connection,
+    request: http::Request<B>,
+    place: &Place<'_>,
+) -> Result<http::Request<B>, Box<Response>> {
+    // The addresses for metrics are configured, and wherever those want them who read them.
+    if connection.monitors || !place.is_guarded() {
+        return Ok(request);
+    }
+    let (request, body) = request.into_parts();
+    match portal::check_host(connection, &request) {
+        Ok(()) => Ok(http::Request::from_parts(request, body)),
+        Err(denied) => {
+            tracing::info!(reason = %denied, "a request was refused");
+            Err(Box::new(match place {
+                Place::Rest { .. } | Place::Ext { .. } => rest::refusal(denied),
+                _ => respond::text(StatusCode::FORBIDDEN, denied.to_string()),
+            }))
+        }
+    }
+}
+
 fn portal_file<B>(connection: &Connection, request: http::Request<B>, path: &str, file: &str) -> Response {
     let Some(portal) = &connection.context.portal else {
         return respond::text(StatusCode::NOT_FOUND, portal::OFF);
     };
     let (request, _) = request.into_parts();
-    if let Err(denied) = portal::check_host(connection, &request) {
-        return respond::text(StatusCode::FORBIDDEN, denied.to_string());
-    }
     portal_page::serve(&request.method, &request.headers, path, file, portal.policy()).unwrap_or_else(nothing)
 }
 

@@ -15,6 +15,7 @@ use super::upgrade::{
 use super::{Connection, HttpContext, auth};
 use crate::denied::Denied;
 use crate::node::Node;
+use crate::portal;
 use crate::stream::Stream;
 use crate::trace::{Viewer, viewer};
 
@@ -49,9 +50,10 @@ async fn welcome(connection: &Connection, request: &Parts) -> Result<(Viewing, R
     }
     let token = query_value(request, "access_token");
     let token = token.as_deref().or_else(|| auth::bearer(request));
-    let checked = match token {
-        Some(token) => auth::authenticate_viewer(connection, request, token).await,
-        None => Err(Denied::Missing),
+    let checked = match (portal::check_origin(connection, request), token) {
+        (Err(denied), _) => Err(denied),
+        (Ok(()), Some(token)) => auth::authenticate_viewer(connection, request, token).await,
+        (Ok(()), None) => Err(Denied::Missing),
     };
     checked.map_err(|denied| denied_response(context, connection, request, token, denied))?;
     if !context.tracer.is_enabled() {
@@ -78,8 +80,8 @@ fn denied_response(
     tracing::info!(reason = %denied, "a reader of the live trace was refused");
     let path = request.uri.path();
     let why = refusal::reason(denied, &context.config, request, connection.secure, path, token);
-    context.tracer.refused_client(request, connection.peer, None, StatusCode::UNAUTHORIZED, &why);
     let status = if denied.is_forbidden() { StatusCode::FORBIDDEN } else { StatusCode::UNAUTHORIZED };
+    context.tracer.refused_client(request, connection.peer, None, status, &why);
     let mut response = refuse(status, denied.to_string());
     response.headers_mut().insert(http::header::WWW_AUTHENTICATE, denied.challenge());
     response

@@ -17,7 +17,7 @@ use http::request::Parts;
 use self::attempts::Attempts;
 pub(crate) use self::sessions::Holder;
 use self::sessions::Sessions;
-pub(crate) use self::site::{check_host, is_secure};
+pub(crate) use self::site::{check_host, check_origin, is_forwarded, is_secure};
 use crate::caller::{Caller, Who};
 use crate::config::{Config, KeySource};
 use crate::denied::Denied;

@@ -1,20 +1,23 @@
 //! Where a request comes from, as far as browsers tell: from the page itself, or from another site that uses the
 //! browser of somebody who is signed in.
 
-use http::HeaderMap;
 use http::header::{HeaderName, ORIGIN};
 use http::request::Parts;
+use http::{HeaderMap, Uri};
 
-use crate::config::is_loopback_host;
+use crate::config::{Config, PublicEndpoint, is_loopback_host};
 use crate::denied::Denied;
 use crate::http::{Connection, host, host_name};
 
 /// Set by the page on its requests. Another site's page can set it only after a preflight, which is refused.
 const PAGE_HEADER: HeaderName = HeaderName::from_static("x-hublet-portal");
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
-/// Set by proxies: then whoever is behind the connection is not who made it.
-const FORWARDING: [&str; 6] =
-    ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "via"];
+/// Set by proxies, and everything that begins with [`FORWARDED_PREFIX`]: then whoever is behind the connection is not who
+/// made it.
+const FORWARDING: [&str; 3] = ["forwarded", "x-real-ip", "via"];
+const FORWARDED_PREFIX: &str = "x-forwarded";
+/// Names that no website has: the domain is for private use. Containers reach their host by such a name.
+const PRIVATE_DOMAIN: &str = ".internal";
 /// Names of this machine that no name server can give to another one.
 const LOCAL_NAMES: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 
@@ -53,21 +56,40 @@ fn is_own_origin(connection: &Connection, request: &Parts, origin: &str) -> bool
         || endpoints.iter().any(|endpoint| is(endpoint.secure, &endpoint.authority))
 }
 
-/// Refuses requests of browsers in development mode that came by a name which is not ours. A name server under somebody
-/// else's control can give this machine any name, and then their page is of our "site".
+/// Refuses requests that came by a name which is not ours, where everybody can sign tokens. A name server under somebody
+/// else's control can give this machine any name; then their page is of our "site", and browsers do not tell about it.
 ///
 /// # Errors
 /// It is such a request.
 pub(crate) fn check_host(connection: &Connection, request: &Parts) -> Result<(), Denied> {
     let config = &connection.context.config;
-    let is_browser = request.headers.contains_key(ORIGIN) || request.headers.contains_key(FETCH_SITE);
-    if !config.development || !is_browser {
+    if !config.has_public_key() {
         return Ok(());
     }
     let name = host_name(request);
-    let is_ours = is_loopback_host(&name)
-        || config.public_endpoints.iter().any(|endpoint| endpoint.host() == name.trim_matches(['[', ']']));
-    if is_ours { Ok(()) } else { Err(Denied::ForeignHost) }
+    let is_container_host = config.auth.ignore_audience_host && name.ends_with(PRIVATE_DOMAIN);
+    if is_ours(config, &name) || is_container_host { Ok(()) } else { Err(Denied::ForeignHost) }
+}
+
+/// Refuses requests of other websites' pages, where everybody can sign tokens.
+///
+/// # Errors
+/// It is one of those.
+pub(crate) fn check_origin(connection: &Connection, request: &Parts) -> Result<(), Denied> {
+    let config = &connection.context.config;
+    if !config.has_public_key() || !request.headers.contains_key(ORIGIN) {
+        return Ok(());
+    }
+    let origin = text(&request.headers, &ORIGIN).and_then(|origin| origin.parse::<Uri>().ok());
+    let is_own = origin.as_ref().and_then(Uri::host).is_some_and(|name| is_ours(config, name));
+    if is_own { Ok(()) } else { Err(Denied::ForeignOrigin) }
+}
+
+/// Whether a host is this machine, or one that the service is known by.
+fn is_ours(config: &Config, name: &str) -> bool {
+    let is_public =
+        |endpoint: &PublicEndpoint| endpoint.host().eq_ignore_ascii_case(name.trim_matches(['[', ']']));
+    is_loopback_host(name) || config.public_endpoints.iter().any(is_public)
 }
 
 /// Checks that whoever sent a request is on this machine and meant it: nobody is asked for a key then.
@@ -86,12 +108,14 @@ pub(super) fn check_local(connection: &Connection, request: &Parts) -> Result<()
         .listeners
         .iter()
         .any(|listener| listener.tls == connection.secure && Some(listener.address.port()) == port);
-    let is_forwarded = FORWARDING.iter().any(|name| request.headers.contains_key(*name));
-    if connection.peer.is_loopback() && LOCAL_NAMES.contains(&name) && listens && !is_forwarded {
-        Ok(())
-    } else {
-        Err(Denied::NotLocal)
-    }
+    let is_direct = connection.peer.is_loopback() && !is_forwarded(&request.headers);
+    if is_direct && LOCAL_NAMES.contains(&name) && listens { Ok(()) } else { Err(Denied::NotLocal) }
+}
+
+/// Whether a proxy passed a request on.
+pub(crate) fn is_forwarded(headers: &HeaderMap) -> bool {
+    let mut names = headers.keys().map(HeaderName::as_str);
+    names.any(|name| FORWARDING.contains(&name) || name.starts_with(FORWARDED_PREFIX))
 }
 
 /// Whether the browser has the page from a TLS address, of a proxy perhaps. A cookie for it must not travel otherwise.

@@ -27,7 +27,6 @@ use super::route::literal;
 use super::{UNCATEGORIZED, content, count, hub_name};
 use crate::http::{Connection, Response, authenticate_request};
 use crate::issuer::Access;
-use crate::portal;
 
 /// Answers a request; `path` as it stands in the URL behind `/api/ext/`.
 pub(crate) async fn handle(
@@ -142,7 +141,6 @@ async fn answer(
         tracing::info!(path, reason = %denied, "a request to the admin API was refused");
         RestError::Denied(denied)
     };
-    portal::check_host(connection, request).map_err(refused)?;
     let within_rate = || {
         let is_over = context.rate_limit.as_deref().is_some_and(|limit| !limit.take());
         if is_over { Err(RestError::Throttled) } else { Ok(()) }

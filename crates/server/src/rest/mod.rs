@@ -28,6 +28,7 @@ use hyper::body::Incoming;
 
 use crate::audit::Entry;
 use crate::config::Config;
+use crate::denied::Denied;
 use crate::http::{
     Connection, HttpContext, Response, authenticate_request, bearer, empty, endpoint, refusal_reason,
 };
@@ -79,6 +80,11 @@ pub(crate) async fn handle(
     }
     count(context, category, &response, began);
     response
+}
+
+/// The answer to a request that is refused before anything of it is looked at.
+pub(crate) fn refusal(denied: Denied) -> Response {
+    RestError::Denied(denied).into_response()
 }
 
 fn count(context: &HttpContext, category: &'static str, response: &Response, began: Instant) {
