@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use hublet_tests::http::{Answer, call, request};
+use hublet_tests::issuer::Issuer;
 use hublet_tests::raw::PATIENCE;
 use hublet_tests::{Server, new_folder};
 use serde_json::{Value, json};
@@ -22,7 +23,8 @@ fn actions(list: &[Value]) -> Vec<[String; 5]> {
     let of = |entry: &Value| {
         ["who", "via", "action", "target", "result"].map(|name| {
             let text = entry[name].as_str().expect("a text");
-            text.split_once(": ").map_or(text, |(result, _)| result).to_owned()
+            let is_sentence = name == "result";
+            text.split_once(": ").filter(|_| is_sentence).map_or(text, |(result, _)| result).to_owned()
         })
     };
     list.iter().map(of).collect()
@@ -106,6 +108,119 @@ fn what_is_done_is_noted() {
     for secret in [&key, &secondary, "hush", "guess"] {
         assert!(!text.contains(secret), "{text}");
     }
+}
+
+#[test]
+fn what_somebody_may_not_do_is_noted() {
+    let mut issuer = Issuer::start();
+    let server = Server::start_with_file(&issuer.configuration(), &[]);
+    let reader = json!({"claims": {"roles": ["Web PubSub Service Reader"], "sub": "ann"}});
+    let token = issuer.token(&reader);
+    let credential = json!({"token": token}).to_string();
+    let end = Instant::now() + PATIENCE;
+    let cookie = loop {
+        // The keys of the issuer come in a moment.
+        let answer = request(&server, "POST", "/api/ext/session", &[TYPE, PAGE], credential.as_bytes());
+        if let Some(set) = answer.header("set-cookie") {
+            break format!("Cookie: {}", set.split(';').next().unwrap_or_default());
+        }
+        assert!(Instant::now() < end, "{answer:?}");
+    };
+    let (hub, regenerate) = ("/api/ext/hubs/chat", "/api/ext/keys/:regenerate");
+    let secondary = br#"{"keyType":"Secondary"}"#;
+    let by_token = |method: &str, path: &str, body: &[u8]| {
+        request(&server, method, path, &[&hublet_tests::http::bearer(&token), TYPE], body).status
+    };
+    let by_cookie = |method: &str, path: &str, headers: &[&str], body: &[u8]| {
+        request(&server, method, path, &[&[cookie.as_str(), TYPE], headers].concat(), body).status
+    };
+    let begun = body(&call(&server, "GET", AUDIT, &[], b""))["value"].as_array().map_or(0, Vec::len);
+    assert_eq!(by_token("GET", "/api/ext/keys", b""), 403);
+    assert_eq!(by_token("POST", regenerate, secondary), 403);
+    assert_eq!(by_token("PUT", hub, b"{}"), 403);
+    assert_eq!(
+        by_token("POST", "/api/hubs/chat/:send", b"1"),
+        403,
+        "of REST only the page's calls are noted"
+    );
+    assert_eq!(by_token("GET", hub, b""), 404, "reading is not noted");
+    assert_eq!(by_cookie("GET", "/api/ext/keys", &[PAGE], b""), 403);
+    assert_eq!(by_cookie("DELETE", hub, &[PAGE], b""), 403);
+    let grant = "/api/hubs/Chat/permissions/sendToGroup/connections/x?targetName=a%20b";
+    assert_eq!(by_cookie("PUT", grant, &[PAGE], b""), 403);
+    // Of another site, with a cookie that is good.
+    assert_eq!(by_cookie("DELETE", hub, &["Sec-Fetch-Site: cross-site", PAGE], b""), 403);
+    assert_eq!(by_cookie("POST", "/api/hubs/chat/:send", &["Sec-Fetch-Site: same-origin"], b"1"), 403);
+    assert_eq!(by_cookie("DELETE", "/api/ext/session", &["Origin: http://evil.example", PAGE], b""), 403);
+    // Nobody's cookie, and no cookie.
+    assert_eq!(request(&server, "DELETE", hub, &["Cookie: hublet_session=x", PAGE], b"").status, 401);
+
+    let mut shown = body(&call(&server, "GET", AUDIT, &[], b""))["value"].as_array().expect("a list").clone();
+    shown.reverse();
+    let shown = &shown[begun..];
+    assert_eq!(
+        actions(shown),
+        [
+            ["ann", "api", "keys.show", "", "refused"],
+            ["ann", "api", "keys.regenerate", "", "refused"],
+            ["ann", "api", "hub.put", "chat", "refused"],
+            ["ann", "portal", "keys.show", "", "refused"],
+            ["ann", "portal", "hub.delete", "chat", "refused"],
+            [
+                "ann",
+                "portal",
+                "permission.grant",
+                "chat/permissions/sendToGroup/connections/x (group: a b)",
+                "refused"
+            ],
+            ["ann", "portal", "hub.delete", "chat", "refused"],
+            ["ann", "portal", "message.send", "chat/:send", "refused"],
+            ["ann", "portal", "session.delete", "", "refused"],
+        ]
+        .map(|entry| entry.map(str::to_owned))
+    );
+    for (at, why) in [(0, "no role"), (4, "only read"), (6, "another site"), (7, "X-Hublet-Portal")] {
+        assert!(shown[at]["result"].as_str().is_some_and(|text| text.contains(why)), "{}", shown[at]);
+    }
+    assert!(!server.log().contains(&token));
+}
+
+#[test]
+fn calls_of_the_page_say_what_they_are_about() {
+    let server = Server::start();
+    let answer = request(&server, "POST", "/api/ext/session", &[TYPE, PAGE], br#"{"development":true}"#);
+    let set = answer.header("set-cookie").expect("a cookie");
+    let cookie = format!("Cookie: {}", set.split(';').next().unwrap_or_default());
+    let post = |method: &str, path: &str| request(&server, method, path, &[&cookie, PAGE, TEXT], b"hi");
+    let made = post("POST", "/api/hubs/chat/:generateToken?userId=ann&role=r1&role=r2&minutesToExpire=9");
+    let token = body(&made)["token"].as_str().expect("a token").to_owned();
+    let permission = "/api/hubs/chat/permissions/joinLeaveGroup/connections/x?targetName=tea";
+    assert_eq!(post("PUT", permission).status, 404);
+    assert_eq!(post("DELETE", permission).status, 204);
+    assert_eq!(post("POST", "/api/hubs/1x/:send").status, 400, "no hub has such a name");
+    assert_eq!(post("POST", "/api/hubs/chat/:send?api-version=1").status, 400);
+    let answer = call(&server, "GET", AUDIT, &[], b"");
+    assert!(!answer.body.contains(&token), "{}", answer.body);
+    let mut shown = body(&answer)["value"].as_array().expect("a list").clone();
+    shown.reverse();
+    let path = "chat/permissions/joinLeaveGroup/connections/x (group: tea)";
+    assert_eq!(
+        actions(&shown[1..]),
+        [
+            [
+                "development",
+                "portal",
+                "token.generate",
+                "chat/:generateToken (user: ann; roles: r1, r2)",
+                "ok"
+            ],
+            ["development", "portal", "permission.grant", path, "refused"],
+            ["development", "portal", "permission.revoke", path, "ok"],
+            ["development", "portal", "message.send", "1x/:send", "refused"],
+            ["development", "portal", "message.send", "chat/:send", "refused"],
+        ]
+        .map(|entry| entry.map(str::to_owned))
+    );
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //!
 //! Lines are written by a thread of their own, so that no connection waits for the disk.
 
+use std::cmp::Ordering;
 use std::collections::VecDeque;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
@@ -11,11 +12,12 @@ use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 use serde::Serialize;
 
 use crate::caller::Caller;
+use crate::denied::Refused;
 use crate::rest::rfc3339;
 
 /// File in the data folder.
@@ -24,6 +26,8 @@ const FILE: &str = "audit.jsonl";
 const FILE_BYTES_MAX: u64 = 16 << 20;
 /// Actions that are kept in memory.
 pub(crate) const ENTRIES_MAX: usize = 1_000;
+/// Refusals in a minute that are noted of people who are known: whoever may do nothing cannot push out what others did.
+const REFUSALS_PER_MINUTE_MAX: u32 = 60;
 /// Lines that may wait for the disk.
 const WAITING_MAX: usize = 4_096;
 /// Longest text that a request brings along, in characters.
@@ -47,8 +51,19 @@ pub(crate) struct Entry {
 impl Entry {
     /// An action of this moment; `refusal` says why it was refused, if it was.
     pub(crate) fn new(caller: &Caller, action: &'static str, target: &str, refusal: Option<&str>) -> Self {
-        let via = if caller.by_portal { "portal" } else { "api" };
-        Self::of(caller.who.to_string(), caller.from, via, action, target, refusal)
+        Self::of(caller.who.to_string(), caller.from, via(caller.by_portal), action, target, refusal)
+    }
+
+    /// An action of somebody who may not do it. `None`: it is not known who that is.
+    pub(crate) fn of_refused(
+        refused: &Refused,
+        from: IpAddr,
+        action: &'static str,
+        target: &str,
+    ) -> Option<Self> {
+        let who = refused.who.as_ref()?.to_string();
+        let sentence = refused.denied.to_string();
+        Some(Self::of(who, from, via(refused.by_portal), action, target, Some(&sentence)))
     }
 
     /// An action of somebody who could not say who they are.
@@ -71,12 +86,45 @@ impl Entry {
     }
 }
 
+fn via(by_portal: bool) -> &'static str {
+    if by_portal { "portal" } else { "api" }
+}
+
 /// The audit log of a service.
 #[derive(Debug)]
 pub(crate) struct Audit {
     /// The oldest first.
     last: Mutex<VecDeque<Entry>>,
+    refusals: Mutex<Refusals>,
     writer: Mutex<Option<Writer>>,
+}
+
+/// Refusals since the minute began.
+#[derive(Debug, Default)]
+struct Refusals {
+    began: Option<Instant>,
+    count: u32,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Taken {
+    Noted,
+    FirstTooMany,
+    TooMany,
+}
+
+impl Refusals {
+    fn take(&mut self, now: Instant) -> Taken {
+        if self.began.is_none_or(|began| now.saturating_duration_since(began) >= Duration::from_secs(60)) {
+            *self = Self { began: Some(now), count: 0 };
+        }
+        self.count = self.count.saturating_add(1);
+        match self.count.cmp(&(REFUSALS_PER_MINUTE_MAX + 1)) {
+            Ordering::Less => Taken::Noted,
+            Ordering::Equal => Taken::FirstTooMany,
+            Ordering::Greater => Taken::TooMany,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -98,6 +146,7 @@ impl Audit {
         let thread = std::thread::Builder::new().name("audit".to_owned()).spawn(write)?;
         Ok(Self {
             last: Mutex::default(),
+            refusals: Mutex::default(),
             writer: Mutex::new(Some(Writer { lines, is_full: false, thread })),
         })
     }
@@ -120,6 +169,19 @@ impl Audit {
                 tracing::error!("The disk is too slow for the audit log, so actions are missing in {FILE}.");
             }
             writer.is_full = is_full;
+        }
+    }
+
+    /// Notes what somebody may not do, if it is known who that is and there were not too many of late.
+    pub(crate) fn record_refused(&self, refused: &Refused, from: IpAddr, action: &'static str, target: &str) {
+        let Some(entry) = Entry::of_refused(refused, from, action, target) else { return };
+        let taken = self.refusals.lock().unwrap_or_else(PoisonError::into_inner).take(Instant::now());
+        match taken {
+            Taken::Noted => self.record(entry),
+            Taken::FirstTooMany => {
+                tracing::warn!(who = entry.who, "Too many actions are refused to note them all in {FILE}.");
+            }
+            Taken::TooMany => {}
         }
     }
 
@@ -256,6 +318,17 @@ mod tests {
         );
         assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
         fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn refusals_push_nothing_out() {
+        let (mut refusals, now) = (Refusals::default(), Instant::now());
+        for _ in 0..REFUSALS_PER_MINUTE_MAX {
+            assert_eq!(refusals.take(now), Taken::Noted);
+        }
+        assert_eq!(refusals.take(now + Duration::from_secs(59)), Taken::FirstTooMany);
+        assert_eq!(refusals.take(now + Duration::from_secs(59)), Taken::TooMany);
+        assert_eq!(refusals.take(now + Duration::from_secs(60)), Taken::Noted);
     }
 
     #[test]

@@ -5,6 +5,8 @@ use std::fmt;
 use http::HeaderValue;
 use hublet_wire::jwt::TokenError;
 
+use crate::caller::Who;
+
 /// Why a credential is not accepted. The texts are for logs and answers and have no part of the token in them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Denied {
@@ -48,6 +50,22 @@ pub(crate) enum Denied {
     AccessKey,
     /// Signing in with an access key where those are turned off.
     KeysOff,
+}
+
+/// A credential that is not accepted, and whose it is if that is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Refused {
+    pub(crate) denied: Denied,
+    /// Who may not do what the request is about, or not in this way.
+    pub(crate) who: Option<Who>,
+    /// The credential is a session of the portal.
+    pub(crate) by_portal: bool,
+}
+
+impl From<Denied> for Refused {
+    fn from(denied: Denied) -> Self {
+        Self { denied, who: None, by_portal: false }
+    }
 }
 
 impl fmt::Display for Denied {

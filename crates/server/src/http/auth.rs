@@ -10,7 +10,7 @@ use super::respond::header;
 use super::{Connection, HttpContext};
 use crate::caller::{Caller, Who};
 use crate::config::{Config, PublicEndpoint, is_loopback_host};
-use crate::denied::Denied;
+use crate::denied::{Denied, Refused};
 use crate::issuer::{Access, Issuers};
 use crate::keys::KeyName;
 
@@ -24,7 +24,7 @@ pub(crate) async fn authenticate_request(
     connection: &Connection,
     request: &Parts,
     needs: Access,
-) -> Result<Caller, Denied> {
+) -> Result<Caller, Refused> {
     if !request.headers.contains_key(AUTHORIZATION)
         && let Some(portal) = &connection.context.portal
         && let Some(signed_in) = portal.authenticate(connection, request, needs)
@@ -48,7 +48,7 @@ pub(super) async fn authenticate_viewer(
         !matches!(scheme.as_deref(), Some("ws" | "wss"))
     };
     token.claims.aud.retain(is_http);
-    authenticate_token(connection, request, token, Access::Read).await
+    authenticate_token(connection, request, token, Access::Read).await.map_err(|refused| refused.denied)
 }
 
 async fn authenticate_token(
@@ -56,15 +56,17 @@ async fn authenticate_token(
     request: &Parts,
     token: UnverifiedToken<'_>,
     needs: Access,
-) -> Result<Caller, Denied> {
+) -> Result<Caller, Refused> {
     let context = &connection.context;
     let from = connection.peer;
     if let Some(algorithm) = Algorithm::named(&token.header.alg)
         && let Some(issuers) = &context.issuers
     {
         let (who, granted) = subject(issuers, &token, algorithm).await?;
-        let access = granted.filter(|granted| *granted >= needs).ok_or(Denied::Role)?;
-        return Ok(Caller { who, access, by_portal: false, from });
+        return match granted.filter(|granted| *granted >= needs) {
+            Some(access) => Ok(Caller { who, access, by_portal: false, from }),
+            None => Err(Refused { denied: Denied::Role, who: Some(who), by_portal: false }),
+        };
     }
     let key = check_url_token(&context.config, request, &token, &[request.uri.path()])?;
     Ok(Caller { who: Who::Key(key), access: Access::All, by_portal: false, from })

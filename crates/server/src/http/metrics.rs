@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use super::auth::authenticate_request;
 use super::respond::{self, Response};
 use super::{Connection, HttpContext};
-use crate::denied::Denied;
+use crate::denied::{Denied, Refused};
 use crate::issuer::Access;
 use crate::metrics::{Exposition, Format, Gathered, Process};
 use crate::portal::is_forwarded;
@@ -25,7 +25,7 @@ pub(super) async fn serve(connection: &Connection, request: &Parts) -> Option<Re
     }
     if !connection.monitors
         && !is_open(context, request)
-        && let Err(denied) = authenticate_request(connection, request, Access::Read).await
+        && let Err(Refused { denied, .. }) = authenticate_request(connection, request, Access::Read).await
     {
         return Some(refused(denied));
     }

@@ -20,7 +20,7 @@ use self::sessions::Sessions;
 pub(crate) use self::site::{check_host, check_origin, is_forwarded, is_secure};
 use crate::caller::{Caller, Who};
 use crate::config::{Config, KeySource};
-use crate::denied::Denied;
+use crate::denied::{Denied, Refused};
 use crate::http::{Connection, portal_policy};
 use crate::issuer::Access;
 
@@ -66,13 +66,11 @@ impl Portal {
         connection: &Connection,
         request: &Parts,
         needs: Access,
-    ) -> Option<Result<Caller, Denied>> {
+    ) -> Option<Result<Caller, Refused>> {
         cookies(request).next()?;
-        Some(
-            self.signed_in(connection, request).and_then(|(caller, _)| {
-                if caller.access >= needs { Ok(caller) } else { Err(Denied::ReadOnly) }
-            }),
-        )
+        Some(self.signed_in(connection, request).and_then(|(caller, _)| {
+            if caller.access >= needs { Ok(caller) } else { Err(of_portal(Denied::ReadOnly, caller.who)) }
+        }))
     }
 
     /// Who is signed in, and until when.
@@ -83,25 +81,28 @@ impl Portal {
         &self,
         connection: &Connection,
         request: &Parts,
-    ) -> Result<(Caller, Instant), Denied> {
+    ) -> Result<(Caller, Instant), Refused> {
         let now = Instant::now();
         let found = cookies(request).find_map(|id| Some((id, self.sessions().find(id, now)?)));
         let (id, session) = found.ok_or(Denied::Session)?;
-        site::check_page(connection, request)?;
         let who = match session.holder {
             Holder::Key(proof) => match connection.context.config.keys.named_by(&proof) {
                 Some(name) => Who::Key(name),
                 None => {
                     self.sessions().close(id);
-                    return Err(Denied::Session);
+                    return Err(Denied::Session.into());
                 }
             },
-            Holder::Development => {
-                site::check_local(connection, request)?;
-                Who::Development
-            }
+            Holder::Development => Who::Development,
             Holder::Subject(name) => Who::Subject(name),
         };
+        let checked = site::check_page(connection, request).and_then(|()| match who {
+            Who::Development => site::check_local(connection, request),
+            Who::Key(_) | Who::Subject(_) => Ok(()),
+        });
+        if let Err(denied) = checked {
+            return Err(of_portal(denied, who));
+        }
         let caller = Caller { who, access: session.access, by_portal: true, from: connection.peer };
         Ok((caller, session.ends))
     }
@@ -163,6 +164,11 @@ impl Portal {
     fn attempts(&self) -> MutexGuard<'_, Attempts> {
         self.attempts.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Somebody is signed in, but may not do this, or not in this way.
+fn of_portal(denied: Denied, who: Who) -> Refused {
+    Refused { denied, who: Some(who), by_portal: true }
 }
 
 /// The ids in cookies of our name.

@@ -137,10 +137,6 @@ async fn answer(
 ) -> Result<Response, RestError> {
     let context = &connection.context;
     let operation = Operation::find(&request.method, path)?;
-    let refused = |denied| {
-        tracing::info!(path, reason = %denied, "a request to the admin API was refused");
-        RestError::Denied(denied)
-    };
     let within_rate = || {
         let is_over = context.rate_limit.as_deref().is_some_and(|limit| !limit.take());
         if is_over { Err(RestError::Throttled) } else { Ok(()) }
@@ -157,7 +153,13 @@ async fn answer(
         }
         Operation::SignOut => {
             within_rate()?;
-            let (response, caller) = session::sign_out(connection, request)?;
+            let (response, caller) = session::sign_out(connection, request).inspect_err(|_| {
+                let portal = context.portal.as_ref();
+                let asks = portal.and_then(|portal| portal.authenticate(connection, request, Access::Read));
+                if let Some(Err(refused)) = asks {
+                    audit::record_refused(connection, &refused, operation);
+                }
+            })?;
             audit::record_sign_out(connection, caller.as_ref());
             return Ok(response);
         }
@@ -165,7 +167,11 @@ async fn answer(
     }
     let reads = request.method.is_safe() && operation != Operation::ShowKeys;
     let needs = if reads { Access::Read } else { Access::All };
-    let caller = authenticate_request(connection, request, needs).await.map_err(refused)?;
+    let caller = authenticate_request(connection, request, needs).await.map_err(|refused| {
+        tracing::info!(path, reason = %refused.denied, "a request to the admin API was refused");
+        audit::record_refused(connection, &refused, operation);
+        RestError::Denied(refused.denied)
+    })?;
     within_rate()?;
     let mut key = None;
     let outcome = carry_out(connection, request, body, operation, &mut key).await;

@@ -3,6 +3,7 @@
 //! A request is checked in the order of rest-api.md §1.6: route, credential, api-version, names and parameters, body.
 //! Nothing takes effect before every check has passed.
 
+mod audited;
 mod connections;
 mod content;
 mod error;
@@ -121,20 +122,48 @@ async fn answer(
     request: &Parts,
     body: &mut Incoming,
     (hub, path): (&str, &str),
-    Route { operation, segments }: Route,
+    route: Route,
 ) -> Result<Response, RestError> {
     let context = &connection.context;
     let config = &context.config;
+    let operation = route.operation;
     let needs = if request.method.is_safe() { Access::Read } else { Access::All };
-    let caller = authenticate_request(connection, request, needs).await.map_err(|denied| {
+    let parameters = Parameters::parse(request.uri.query().unwrap_or_default());
+    // What app servers do all day is nobody's action.
+    let action = |by_portal| operation.action().filter(|_| by_portal);
+    let target = || audited::target(operation, hub, path, &parameters);
+    let caller = authenticate_request(connection, request, needs).await.map_err(|refused| {
+        let denied = refused.denied;
         tracing::info!(hub, reason = %denied, "a REST request was refused");
+        if let Some(action) = action(refused.by_portal) {
+            context.audit.record_refused(&refused, connection.peer, action, &target());
+        }
         let path = request.uri.path();
         let why = refusal_reason(denied, config, request, connection.secure, path, bearer(request));
         let kind = Kind::RequestAuthorizationFailed;
         context.tracer.refused_request(kind, request, connection.peer, hub_name(hub).ok(), &why);
         RestError::Denied(denied)
     })?;
-    let parameters = Parameters::parse(request.uri.query().unwrap_or_default());
+    let action = action(caller.by_portal).map(|action| (action, target()));
+    let outcome = permitted(connection, request, body, (hub, path), route, parameters).await;
+    if let Some((action, target)) = action {
+        let refusal = outcome.as_ref().err().map(RestError::sentence);
+        context.audit.record(Entry::new(&caller, action, &target, refusal.as_deref()));
+    }
+    outcome
+}
+
+/// Answers a request whose sender may send it.
+async fn permitted(
+    connection: &Connection,
+    request: &Parts,
+    body: &mut Incoming,
+    (hub, path): (&str, &str),
+    Route { operation, segments }: Route,
+    parameters: Parameters<'_>,
+) -> Result<Response, RestError> {
+    let context = &connection.context;
+    let config = &context.config;
     let since = if config.rest.strict_api_versions { operation.since() } else { "" };
     let uri = || format!("{}{}", endpoint(config, request, connection.secure), request.uri.path());
     parameters.check_version(uri, since)?;
@@ -143,7 +172,6 @@ async fn answer(
         context.tracer.refused_request(kind, request, connection.peer, hub_name(hub).ok(), "");
         return Err(RestError::Throttled);
     }
-    let action = operation.action().filter(|_| caller.by_portal);
     let call = Call {
         node: &context.node,
         tracer: &context.tracer,
@@ -156,13 +184,7 @@ async fn answer(
         segments,
         parameters,
     };
-    let outcome = call.carry_out(operation, body).await;
-    if let Some(action) = action {
-        let refusal = outcome.as_ref().err().map(RestError::sentence);
-        let target = format!("{}/{path}", call.hub);
-        context.audit.record(Entry::new(&caller, action, &target, refusal.as_deref()));
-    }
-    outcome
+    call.carry_out(operation, body).await
 }
 
 impl Call<'_> {

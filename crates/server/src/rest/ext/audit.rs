@@ -8,6 +8,7 @@ use super::hubs::document;
 use super::{Operation, session};
 use crate::audit::{ENTRIES_MAX, Entry};
 use crate::caller::Caller;
+use crate::denied::Refused;
 use crate::http::{Connection, Response};
 
 /// Actions in one answer.
@@ -36,19 +37,34 @@ pub(super) fn record(
     key: Option<&str>,
     outcome: &Result<Response, RestError>,
 ) {
-    let (action, target) = match operation {
+    if let Some((action, target)) = action(operation, key) {
+        let refusal = outcome.as_ref().err().map(RestError::sentence);
+        connection.context.audit.record(Entry::new(caller, action, &target, refusal.as_deref()));
+    }
+}
+
+/// Notes what somebody may not do, if it is something to note and known who that is.
+pub(super) fn record_refused(connection: &Connection, refused: &Refused, operation: Operation<'_>) {
+    if let Some((action, target)) = action(operation, None) {
+        connection.context.audit.record_refused(refused, connection.peer, action, &target);
+    }
+}
+
+/// What is to be noted, and about what it is; `None`: it changes nothing and shows no secret.
+fn action(operation: Operation<'_>, key: Option<&str>) -> Option<(&'static str, String)> {
+    Some(match operation {
         Operation::PutHub(hub) => ("hub.put", hub.to_owned()),
         Operation::DeleteHub(hub) => ("hub.delete", hub.to_owned()),
         Operation::TestHub(hub) => ("hub.test", hub.to_owned()),
         Operation::Replay(hub, id) => ("exchange.replay", format!("{hub}/{id}")),
         Operation::ShowKeys => ("keys.show", String::new()),
+        Operation::SignOut => ("session.delete", String::new()),
         Operation::RegenerateKey => ("keys.regenerate", key.unwrap_or_default().to_owned()),
         Operation::ListHubs
         | Operation::GetHub(_)
         | Operation::ListExchanges(_)
         | Operation::ShowSession
         | Operation::SignIn
-        | Operation::SignOut
         | Operation::ListAudit
         | Operation::About
         | Operation::Trace
@@ -59,10 +75,8 @@ pub(super) fn record(
         | Operation::ShowConnection(..)
         | Operation::ListUsers(_)
         | Operation::ListGroups(_)
-        | Operation::Logs => return,
-    };
-    let refusal = outcome.as_ref().err().map(RestError::sentence);
-    connection.context.audit.record(Entry::new(caller, action, &target, refusal.as_deref()));
+        | Operation::Logs => return None,
+    })
 }
 
 /// Notes that somebody signed in, or tried to with a credential that is not good.
