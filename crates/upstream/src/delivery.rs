@@ -16,7 +16,6 @@ use tokio::time::timeout;
 use crate::doctor::{KEPT_BYTES_MAX, Record};
 use crate::endpoint::Endpoint;
 use crate::failure::Failure;
-use crate::fault::Fault;
 use crate::gate::Ticket;
 use crate::guard;
 use crate::meaning::Meaning;
@@ -93,7 +92,7 @@ impl Delivery {
             if record.unanswered_for().is_some_and(|time| time >= limit / 2) {
                 self.failed(endpoint);
             }
-            Err(Failure::Fault(Fault::TimedOut))
+            Err(record.given_up())
         });
         if let Err(failure) = &outcome {
             report::not_handled(endpoint, event, failure);

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::Full;
 
+use crate::failure::Failure;
 use crate::fault::Fault;
 use crate::retry::Step;
 
@@ -46,6 +47,20 @@ impl Record {
     pub(crate) fn unanswered_for(&self) -> Option<Duration> {
         let last = self.attempts.list.last().filter(|attempt| attempt.ended.is_none())?;
         Some(self.attempts.began.elapsed().saturating_sub(last.sent))
+    }
+
+    /// Why the event was not handled when its time is over: between two attempts, what came of the last one.
+    pub(crate) fn given_up(&mut self) -> Failure {
+        let last = self.attempts.list.last().and_then(|attempt| attempt.ended.as_ref());
+        match last {
+            Some((_, Ok(status))) if self.response.is_none() => {
+                let status = *status;
+                self.response = Some((status, HeaderMap::new(), Bytes::new()));
+                Failure::Status(status)
+            }
+            Some((_, Err(fault))) => Failure::Fault(fault.clone()),
+            _ => Failure::Fault(Fault::TimedOut),
+        }
     }
 }
 

@@ -1,15 +1,20 @@
 //! Attempts, times, limits, and handlers that are not well.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use http::StatusCode;
 use hublet_hub::{EventKind, Verdict};
 
-use super::rig::{HUB, ask, conn, connect, courier, development, event, handled, handler, user};
+use super::rig::{
+    HUB, ask, conn, connect, courier, development, event, handled, handler, quick, rules, user,
+};
 use super::stub::{Act, Stub, answer, ok, soon};
 use crate::courier::Courier;
 use crate::doctor::HandlerStatus;
 use crate::environment::Environment;
+use crate::node::Upstream;
+use crate::pace::Pace;
 
 #[test]
 fn work_may_move_between_threads() {
@@ -106,6 +111,26 @@ async fn the_time_of_a_handler_ends_everything() {
         assert_eq!(soon(courier.connect(connect(1))).await, Err(StatusCode::INTERNAL_SERVER_ERROR));
         soon(stub.wait_for_gone(1)).await;
         assert_eq!(stub.seen().len(), 1, "time-outs are not tried again");
+    }
+}
+
+#[tokio::test]
+async fn time_that_ends_between_attempts_tells_of_the_last_one() {
+    let pace = || Pace { retry_delays: [Duration::from_secs(3_600); 3], ..quick() };
+    for (acts, status, failure, part) in [
+        (answer("502 Bad Gateway", "", ""), Some(502), StatusCode::BAD_GATEWAY, "502 Bad Gateway"),
+        (vec![Act::Close], None, StatusCode::INTERNAL_SERVER_ERROR, "closed the connection"),
+    ] {
+        let stub = Stub::start(move |_, _| acts.clone()).await;
+        let mut handler = handler(&stub.url("/"));
+        handler.timeout = Duration::from_millis(500);
+        let upstream = Upstream::with_pace(development(), pace()).unwrap();
+        upstream.set_rules(HashMap::from([(HUB.to_owned(), rules(vec![handler]))]));
+        let courier = Courier::new(upstream);
+        assert_eq!(soon(courier.connect(connect(1))).await, Err(failure));
+        let exchange = courier.upstream().exchanges(HUB, "").remove(0);
+        assert_eq!((exchange.status, exchange.attempts.len(), exchange.ok), (status, 1, false));
+        assert!(exchange.sentence.contains(part), "{}", exchange.sentence);
     }
 }
 
