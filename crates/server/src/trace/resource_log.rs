@@ -1,6 +1,7 @@
 //! Resource logs: events as records in the form of Azure's, written by a thread of its own so that no shard waits for a
-//! disk. What finds the queue full is counted and said.
+//! disk. What finds the queue full, or cannot be written, is counted and said.
 
+mod complaints;
 mod record;
 mod sink;
 
@@ -8,8 +9,9 @@ use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use self::complaints::{Complaint, Complaints};
 use self::record::Form;
 use self::sink::Sink;
 use super::event::Event;
@@ -17,8 +19,6 @@ use crate::config::{Category, ResourceLogs};
 
 /// Records that may wait.
 const QUEUE_MAX: usize = 16 << 10;
-/// How often the log says at most that records were dropped, or that they cannot be written.
-const COMPLAINT_PERIOD: Duration = Duration::from_secs(10);
 
 /// See the module.
 #[derive(Debug)]
@@ -100,37 +100,12 @@ impl Queue {
     }
 
     fn write(&self, form: &Form, mut sink: Sink) {
-        let (mut lost, mut complained) = (0, None::<Instant>);
+        let mut complaints = Complaints::default();
         while let Some((events, dropped)) = self.take() {
-            lost += dropped;
-            let mut failure = None;
-            for event in &events {
-                if let Err(error) = sink.write(&form.line(event)) {
-                    lost += 1;
-                    failure = Some(error);
-                }
-            }
-            if let Err(error) = sink.flush() {
-                failure = Some(error);
-            }
-            if (lost > 0 || failure.is_some())
-                && complained.is_none_or(|complained| complained.elapsed() > COMPLAINT_PERIOD)
-            {
-                complained = Some(Instant::now());
-                match failure {
-                    Some(error) => tracing::warn!(
-                        %error,
-                        lost,
-                        "resource logs cannot be written; check the disk and resource_logs.file"
-                    ),
-                    None => tracing::warn!(
-                        lost,
-                        "resource logs come faster than they can be written; choose fewer resource_logs.categories"
-                    ),
-                }
-                lost = 0;
-            }
+            let written = sink.write(events.iter().map(|event| form.line(event)));
+            complaints.note(dropped, written, Instant::now()).into_iter().for_each(Complaint::tell);
         }
+        complaints.rest().into_iter().for_each(Complaint::tell);
     }
 }
 
