@@ -60,6 +60,20 @@ impl Metrics {
         Ok(metrics)
     }
 
+    /// Checks that no address is one of the service, `those`, too: only one of the two would ever be asked.
+    ///
+    /// # Errors
+    /// One is. A port that the system chooses is a different one each time.
+    pub(super) fn check_apart(&self, mut those: impl Iterator<Item = SocketAddr>) -> Result<(), ConfigError> {
+        match those.find(|address| address.port() != 0 && self.listen.contains(address)) {
+            Some(address) => Err(ConfigError::new(format!(
+                "The address {address} is in `metrics.listen` and also one that the service listens on. Choose another port \
+                 for metrics, or leave `metrics.listen` out: /metrics is on the addresses of the service too."
+            ))),
+            None => Ok(()),
+        }
+    }
+
     pub(super) fn effective(&self) -> MetricsSettings {
         MetricsSettings {
             enabled: Some(self.enabled),
@@ -79,6 +93,7 @@ mod tests {
 
     #[test]
     fn metrics_are_on_and_closed_by_default() {
+        config("listen = [\"127.0.0.1:0\"]\n[metrics]\nlisten = [\"127.0.0.1:0\"]\n").unwrap();
         let metrics = config("").unwrap().metrics;
         assert!(metrics.enabled && !metrics.open && metrics.listen.is_empty());
         let config = config("[metrics]\nlisten = [\"0.0.0.0:9464\", \"localhost:1\"]\n").unwrap();
@@ -91,6 +106,12 @@ mod tests {
     fn mistakes_say_what_to_change() {
         for (text, part) in [
             ("[metrics]\nlisten = [\"9464\"]", "\"9464\" in `metrics.listen` is not an address"),
+            (
+                "listen = [\"127.0.0.1:9464\"]\n[metrics]\nlisten = [\"localhost:9464\"]",
+                "127.0.0.1:9464 is in",
+            ),
+            ("[tls]\nlisten = [\"[::1]:9464\"]\n[metrics]\nlisten = [\"[::1]:9464\"]", "[::1]:9464 is in"),
+            ("[metrics]\nlisten = [\"127.0.0.1:8080\"]", "127.0.0.1:8080 is in"),
             ("[metrics]\nenabled = false\nopen = true", "Turn metrics on"),
             ("[metrics]\nenabled = false\nlisten = [\"127.0.0.1:9464\"]", "Turn metrics on"),
         ] {

@@ -47,6 +47,8 @@ impl Config {
                 "There is no address to listen on. Add one to `listen`, or turn TLS on.",
             ));
         }
+        let metrics = Metrics::new(&settings.metrics)?;
+        metrics.check_apart(all().copied())?;
         let exposed = all()
             .find(|address| !address.ip().is_loopback())
             .map(|address| format!("the address {address} is not on loopback"))
@@ -89,7 +91,7 @@ impl Config {
             hubs: hubs::compile(&settings.hubs, &environment)?,
             environment,
             durability: settings.reliable.durability.unwrap_or_default(),
-            metrics: Metrics::new(&settings.metrics)?,
+            metrics,
             limits: limits(&settings.limits)?,
             live_trace: LiveTrace::new(&settings.live_trace, development)?,
             resource_logs: settings.resource_logs.as_ref().map_or(Ok(None), ResourceLogs::new)?,

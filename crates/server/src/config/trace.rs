@@ -1,15 +1,15 @@
 //! What is shown of what goes on: the live trace, resource logs, and the form of the service's own log.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::ConfigError;
 
 /// What the live trace keeps when nothing else is said.
-const BUFFER_BYTES: usize = 8 << 20;
+const BUFFER_BYTES: i64 = 8 << 20;
 /// What it may be asked to keep.
-const BUFFER_BYTES_RANGE: std::ops::RangeInclusive<usize> = 64 << 10..=1 << 30;
+const BUFFER_BYTES_RANGE: std::ops::RangeInclusive<i64> = 64 << 10..=1 << 30;
 /// When a resource log goes on in a new file.
 const FILE_BYTES: u64 = 64 << 20;
 const FILE_BYTES_MIN: u64 = 4 << 10;
@@ -66,7 +66,7 @@ pub struct LiveTraceSettings {
     pub enabled: Option<bool>,
     /// Bytes of what happened last that are kept.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub buffer_bytes: Option<usize>,
+    pub buffer_bytes: Option<i64>,
     /// Show the beginning of messages while somebody looks; default: in development mode only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub payloads: Option<bool>,
@@ -141,11 +141,12 @@ impl LiveTrace {
     /// A number out of its range.
     pub(super) fn new(settings: &LiveTraceSettings, development: bool) -> Result<Self, ConfigError> {
         let buffer_bytes = settings.buffer_bytes.unwrap_or(BUFFER_BYTES);
-        if !BUFFER_BYTES_RANGE.contains(&buffer_bytes) {
+        let in_range = Some(buffer_bytes).filter(|bytes| BUFFER_BYTES_RANGE.contains(bytes));
+        let Some(buffer_bytes) = in_range.and_then(|bytes| usize::try_from(bytes).ok()) else {
             return Err(ConfigError::new(format!(
-                "`live_trace.buffer_bytes` is {buffer_bytes}. It must be between 65536 and 1073741824."
+                "`live_trace.buffer_bytes` is {buffer_bytes}. It must be a number of bytes from 65536 to 1073741824."
             )));
-        }
+        };
         Ok(Self {
             enabled: settings.enabled.unwrap_or(true),
             buffer_bytes,
@@ -157,7 +158,7 @@ impl LiveTrace {
     pub(super) fn effective(&self) -> LiveTraceSettings {
         LiveTraceSettings {
             enabled: Some(self.enabled),
-            buffer_bytes: Some(self.buffer_bytes),
+            buffer_bytes: i64::try_from(self.buffer_bytes).ok(),
             payloads: Some(self.payloads),
             categories: Some(self.categories.clone()),
         }
@@ -197,7 +198,7 @@ impl ResourceLogs {
     /// `None`: nothing is written.
     ///
     /// # Errors
-    /// Settings without a file, or a number out of its range.
+    /// Settings without a file, one that cannot be there, or a number out of its range.
     pub(super) fn new(settings: &ResourceLogSettings) -> Result<Option<Self>, ConfigError> {
         let Some(file) = &settings.file else {
             return if *settings == ResourceLogSettings::default() {
@@ -223,6 +224,7 @@ impl ResourceLogs {
         let output = if file.as_os_str() == STDOUT {
             LogOutput::Stdout
         } else {
+            check_file(file)?;
             LogOutput::File { file: file.clone(), bytes_max, files_max }
         };
         Ok(Some(Self {
@@ -248,6 +250,28 @@ impl ResourceLogs {
             resource_id: Some(self.resource_id.clone()),
             location: Some(self.location.clone()),
         }
+    }
+}
+
+/// Whether there can be a file of resource logs.
+fn check_file(file: &Path) -> Result<(), ConfigError> {
+    if file.as_os_str().is_empty() {
+        return Err(ConfigError::new("`resource_logs.file` is empty. Set it to a file or to \"stdout\"."));
+    }
+    if file.is_dir() {
+        return Err(ConfigError::new(format!(
+            "`resource_logs.file` is {}, which is a folder. Name a file in it, such as {}.",
+            file.display(),
+            file.join("resource-logs.jsonl").display()
+        )));
+    }
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    match folder.filter(|folder| !folder.is_dir()) {
+        Some(folder) => Err(ConfigError::new(format!(
+            "The folder {} of `resource_logs.file` does not exist. Create it, or choose another one.",
+            folder.display()
+        ))),
+        None => Ok(()),
     }
 }
 
@@ -297,7 +321,14 @@ mod tests {
     #[test]
     fn mistakes_say_what_to_change() {
         for (text, part) in [
-            ("[live_trace]\nbuffer_bytes = 1", "between 65536 and 1073741824"),
+            ("[live_trace]\nbuffer_bytes = 1", "a number of bytes from 65536 to 1073741824"),
+            ("[live_trace]\nbuffer_bytes = -1", "is -1. It must be a number of bytes from 65536"),
+            ("[resource_logs]\nfile = \"\"", "`resource_logs.file` is empty"),
+            ("[resource_logs]\nfile = \"src\"", "is src, which is a folder"),
+            (
+                "[resource_logs]\nfile = \"none/f\"",
+                "The folder none of `resource_logs.file` does not exist. Create it",
+            ),
             ("[live_trace]\ncategories = [\"MesagingLogs\"]", "Did you mean `MessagingLogs`?"),
             ("[live_trace]\nenable = true", "Did you mean `enabled`?"),
             ("[resource_logs]\nfiles = 3", "does not say where the logs go"),
