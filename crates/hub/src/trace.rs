@@ -66,7 +66,12 @@ pub enum Fact {
     /// A request of the client was refused, for this reason.
     Refused(String),
     /// The connection got a message.
-    Delivered(Payload),
+    Delivered {
+        /// The group that it was for, if it was for one.
+        group: Option<Arc<str>>,
+        /// What it got.
+        payload: Payload,
+    },
     /// A message went to its receivers on this shard.
     Published {
         /// For whom it was.
@@ -160,8 +165,13 @@ impl Shard {
                 self.effects.push(Effect::Trace(Box::new(trace)));
             }
             if receivers.count <= TOLD_RECEIVERS_MAX {
+                let group = match &publish.target {
+                    Target::Group(group) => Some(group),
+                    _ => None,
+                };
                 for slot in &receivers.first {
-                    self.trace(TraceLevel::Messages, *slot, || Fact::Delivered(payload.clone()));
+                    let fact = || Fact::Delivered { group: group.cloned(), payload: payload.clone() };
+                    self.trace(TraceLevel::Messages, *slot, fact);
                 }
             }
         }

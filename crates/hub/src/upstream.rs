@@ -257,7 +257,7 @@ impl Shard {
 
     /// Sends a message to one client.
     fn send(&mut self, slot: Slot, payload: Payload, metadata: Metadata) {
-        self.trace(TraceLevel::Messages, slot, || Fact::Delivered(payload.clone()));
+        self.trace(TraceLevel::Messages, slot, || Fact::Delivered { group: None, payload: payload.clone() });
         let Some(conn) = self.conns.get(slot as usize) else { return };
         let Some(hub) = self.hubs.name(conn.hub) else { return };
         let mut message = Publish::new(Arc::clone(hub), Target::Connection(conn.id), payload);

@@ -28,6 +28,7 @@ pub(crate) use self::catalogue::Kind;
 pub(crate) use self::document::Document;
 pub(crate) use self::event::{Event, rfc3339};
 pub(crate) use self::filter::Filter;
+pub(crate) use self::requests::Subject;
 use self::resource_log::ResourceLog;
 use crate::config::{Category, Config, LiveTrace};
 #[cfg(feature = "otlp")]

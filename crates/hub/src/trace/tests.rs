@@ -28,7 +28,8 @@ fn kinds(bench: &mut Bench) -> Vec<String> {
         Fact::SentToGroup(group, payload) => format!("to {group} {}", payload.bytes().len()),
         Fact::SentEvent(event, payload) => format!("event {event} {}", payload.bytes().len()),
         Fact::Published { receivers, .. } => format!("published {receivers}"),
-        Fact::Delivered(_) => "delivered".to_owned(),
+        Fact::Delivered { group: Some(group), .. } => format!("delivered for {group}"),
+        Fact::Delivered { group: None, .. } => "delivered".to_owned(),
         other => format!("{other:?}").to_lowercase(),
     };
     facts(bench).into_iter().map(short).collect()
@@ -80,7 +81,7 @@ fn messages_are_told_with_their_receivers() {
     let mut bench = bench(TraceLevel::Messages);
     let id = bench.connect(false);
     bench.text(id, SEND);
-    assert_eq!(kinds(&mut bench), ["to g 2", "published 1", "delivered"]);
+    assert_eq!(kinds(&mut bench), ["to g 2", "published 1", "delivered for g"]);
     let groups: Arc<[Arc<str>]> = [Arc::from("g"), Arc::from("h")].into();
     operate(&mut bench, ConnOp::Join(Arc::clone(&groups)));
     assert_eq!(kinds(&mut bench), ["joined h"], "it is in the other one already");

@@ -61,8 +61,11 @@ pub(crate) async fn handle(
     let context = &connection.context;
     let (request, mut body) = request.into_parts();
     let tracer = &context.tracer;
-    let observed = tracer.begin(&request, connection.peer, || (hub_name(hub).ok(), route::template(path)));
     let route = Route::find(&request.method, path, context.config.rest.legacy_path_decoding);
+    let observed = tracer.begin(&request, connection.peer, || {
+        let segments = route.as_ref().ok().map(|route| &route.segments);
+        route::subject(hub_name(hub).ok(), path, segments)
+    });
     let category = route.as_ref().map_or(UNCATEGORIZED, |route| route.operation.category());
     let answer = match route {
         Ok(route) => answer(connection, &request, &mut body, (hub, path), route).await,

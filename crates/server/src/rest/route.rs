@@ -8,6 +8,7 @@ use hublet_hub::{Permission, Target};
 use hublet_wire::{name, percent};
 
 use super::error::{Missing, RestError};
+use crate::trace::Subject;
 
 /// Segments of the longest path.
 const PARTS_MAX: usize = 4;
@@ -224,7 +225,7 @@ impl Route {
 
 /// The route of a path below the hub, as `api/hubs/{hub}/groups/{group}/:send`: names are left out, and what is no route
 /// stays unknown.
-pub(super) fn template(path: &str) -> String {
+fn template(path: &str) -> String {
     let mut route = "api/hubs/{hub}".to_owned();
     let mut place = None;
     for segment in path.split('/').take(PARTS_MAX) {
@@ -245,6 +246,18 @@ pub(super) fn template(path: &str) -> String {
         place = next;
     }
     route
+}
+
+/// What a request is about, for those who look.
+pub(super) fn subject(hub: Option<Arc<str>>, path: &str, segments: Option<&Segments>) -> Subject {
+    let name = |name: Option<&String>| name.map(|name| Arc::from(name.as_str()));
+    Subject {
+        hub,
+        route: template(path),
+        connection: segments.and_then(|segments| segments.connection.as_ref()?.parse().ok()),
+        user: name(segments.and_then(|segments| segments.user.as_ref())),
+        group: name(segments.and_then(|segments| segments.group.as_ref())),
+    }
 }
 
 /// A segment as a literal: without escapes and case, so that `%3ASend` is `:send`.

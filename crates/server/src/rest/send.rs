@@ -42,8 +42,8 @@ pub(super) async fn send(
         if matches!(resource, Resource::Hub | Resource::Group) {
             publish.excluded = call.parameters.excluded().collect();
         }
-        let (route, payload) = (|| route::template(call.path), &publish.payload);
-        call.tracer.sent_by_rest(call.request, call.peer, &call.hub, route, payload);
+        let subject = || route::subject(Some(Arc::clone(&call.hub)), call.path, Some(&call.segments));
+        call.tracer.sent_by_rest(call.request, call.peer, subject, &publish.payload);
         call.node.publish(publish).await?;
     }
     Ok(empty(StatusCode::ACCEPTED))

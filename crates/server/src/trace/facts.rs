@@ -39,8 +39,8 @@ pub(super) fn event(trace: Trace, remote: Option<IpAddr>, time_ms: u64, shows_te
             Event { payload: preview(&payload), ..event.detail(&format!("event {name}")) }
         }
         Fact::Refused(why) => Event::new(Kind::RefusedClientRequest, time_ms).detail(&why),
-        Fact::Delivered(payload) => {
-            Event { payload: preview(&payload), ..Event::new(Kind::SentMessageToClient, time_ms) }
+        Fact::Delivered { group, payload } => {
+            Event { group, payload: preview(&payload), ..Event::new(Kind::SentMessageToClient, time_ms) }
         }
         Fact::Published { target, payload, receivers } => {
             let event = Event::new(Kind::SentMessage, time_ms);

@@ -8,6 +8,7 @@ use std::time::Instant;
 use http::StatusCode;
 use http::request::Parts;
 use hublet_wire::client::Payload;
+use hublet_wire::id::ConnId;
 use hublet_wire::trace_context::TraceContext;
 
 use super::catalogue::Kind;
@@ -16,6 +17,18 @@ use super::{Tracer, milliseconds, now_ms};
 use crate::config::Category;
 #[cfg(feature = "otlp")]
 use crate::otlp::{self, ServerSpan};
+
+/// What a request to the REST API is about.
+#[derive(Debug)]
+pub(crate) struct Subject {
+    pub(crate) hub: Option<Arc<str>>,
+    /// Its path, without the names in it.
+    pub(crate) route: String,
+    /// Whom or what the path names.
+    pub(crate) connection: Option<ConnId>,
+    pub(crate) user: Option<Arc<str>>,
+    pub(crate) group: Option<Arc<str>>,
+}
 
 /// A request to the REST API while it is answered.
 #[derive(Debug)]
@@ -29,24 +42,24 @@ pub(crate) struct Observed {
 }
 
 impl Tracer {
-    /// A request to the REST API begins, on this hub, by this route; `None`: nobody wants to know.
+    /// A request to the REST API begins; `None`: nobody wants to know.
     pub(crate) fn begin(
         &self,
         request: &Parts,
         remote: IpAddr,
-        place: impl FnOnce() -> (Option<Arc<str>>, String),
+        subject: impl FnOnce() -> Subject,
     ) -> Option<Observed> {
         let is_wanted = self.wants(Category::HttpRequestLogs);
         if !is_wanted && !self.exports() {
             return None;
         }
-        let (hub, route) = place();
+        let Subject { hub, route, connection, user, group } = subject();
         #[cfg(feature = "otlp")]
         let span = self.spans().and_then(|spans| spans.begin(request, hub.as_ref(), &route));
         let event = is_wanted.then(|| {
             let facts = HttpFacts { route: route.into(), ..facts(request) };
             let event = about(Kind::RequestStarted, request, remote);
-            let event = Event { hub, http: Some(Box::new(facts)), ..event };
+            let event = Event { hub, connection, user, group, http: Some(Box::new(facts)), ..event };
             self.record([event.clone()]);
             event
         });
@@ -88,17 +101,20 @@ impl Tracer {
         &self,
         request: &Parts,
         remote: IpAddr,
-        hub: &Arc<str>,
-        route: impl FnOnce() -> String,
+        subject: impl FnOnce() -> Subject,
         payload: &Payload,
     ) {
         if !self.wants(Category::MessagingLogs) {
             return;
         }
-        let facts = HttpFacts { route: route().into(), ..facts(request) };
+        let Subject { hub, route, connection, user, group } = subject();
+        let facts = HttpFacts { route: route.into(), ..facts(request) };
         let preview = Preview::of(payload, self.shows_payloads());
         self.record([Event {
-            hub: Some(Arc::clone(hub)),
+            hub,
+            connection,
+            user,
+            group,
             http: Some(Box::new(facts)),
             payload: Some(preview),
             ..about(Kind::ReceivedMessageFromRestApi, request, remote)

@@ -21,7 +21,7 @@ fn names(tracer: &Tracer) -> Vec<&'static str> {
 }
 
 fn message() -> (Trace, Option<IpAddr>) {
-    fact(Fact::Delivered(Payload::Text("hello".into())))
+    fact(Fact::Delivered { group: None, payload: Payload::Text("hello".into()) })
 }
 
 #[test]
