@@ -25,6 +25,7 @@ mod node;
 mod otlp;
 mod portal;
 mod recent;
+mod refusals;
 mod reload;
 mod rest;
 mod session_log;
@@ -59,6 +60,7 @@ pub use crate::log_tail::{LogLine, LogTail};
 use crate::metrics::{History, HttpMeter, HttpMeters};
 use crate::node::Node;
 use crate::portal::Portal;
+use crate::refusals::Refusals;
 pub use crate::reload::Reloaded;
 use crate::rest::RateLimit;
 use crate::session_log::ShardLog;
@@ -174,6 +176,7 @@ impl Server {
             keys::store(&config.data, &config.keys)?;
         }
         let rate_limit = config.limits.rest_requests_per_second.map(|rate| Arc::new(RateLimit::new(rate)));
+        let refusals = Arc::new(Refusals::new());
         let issuers = Issuers::new(&config.auth.issuers);
         let audit = Arc::new(Audit::start(config.data.clone())?);
         let rotation = Arc::new(Rotation::new(config, Arc::clone(&upstream)));
@@ -188,6 +191,7 @@ impl Server {
                 config: Arc::clone(config),
                 hubs: Arc::clone(&hubs),
                 rate_limit: rate_limit.clone(),
+                refusals: Arc::clone(&refusals),
                 issuers: issuers.clone(),
                 listeners: Arc::clone(&listening),
                 portal: portal.clone(),

@@ -51,6 +51,7 @@ use crate::log_tail::LogTail;
 use crate::metrics::{History, HttpMeter, HttpMeters};
 use crate::node::Node;
 use crate::portal::Portal;
+use crate::refusals::Refusals;
 use crate::rest::RateLimit;
 use crate::stream::Stream;
 use crate::trace::Tracer;
@@ -74,6 +75,7 @@ pub(crate) struct Shared {
     pub(crate) config: Arc<Config>,
     pub(crate) hubs: Arc<Hubs>,
     pub(crate) rate_limit: Option<Arc<RateLimit>>,
+    pub(crate) refusals: Arc<Refusals>,
     /// `None`: only tokens of access keys are good.
     pub(crate) issuers: Option<Arc<Issuers>>,
     /// The addresses in use.

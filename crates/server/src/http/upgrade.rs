@@ -93,6 +93,7 @@ async fn welcome(
 ) -> Result<(Newcomer, Response), Box<Response>> {
     let context = &connection.context;
     let limits = &context.config.limits;
+    let not_accepted = |reason| not_accepted(context, reason);
     let accept_key = check_upgrade(request)?;
     if let Some(id) = query_value(request, "awps_connection_id") {
         let (newcomer, subprotocol) = recover(context, request, hub, &id).await?;
@@ -209,7 +210,9 @@ async fn ask(
     let (event, trace) = (candidate.connect_event(id), context.tracer.context(candidate.request));
     tokio::select! {
         admission = context.courier.connect_within(event, trace) => admission.map_err(|status| {
-            tracing::info!(hub = &*candidate.hub, %status, "a client was refused by its event handler");
+            if context.refusals.may_tell() {
+                tracing::info!(hub = &*candidate.hub, %status, "a client was refused by its event handler");
+            }
             refuse(status, candidate::refusal(status))
         }),
         () = context.node.stopped() => Err(stopping()),
@@ -229,11 +232,13 @@ fn admit(
     })
 }
 
-fn not_accepted(reason: NotAccepted) -> Box<Response> {
+fn not_accepted(context: &HttpContext, reason: NotAccepted) -> Box<Response> {
     match reason {
         NotAccepted::Stopping => stopping(),
         NotAccepted::Full => {
-            tracing::warn!("limits.connections_max is reached: a client was refused");
+            if context.refusals.may_tell() {
+                tracing::warn!("limits.connections_max is reached: a client was refused");
+            }
             retry_later(StatusCode::TOO_MANY_REQUESTS, "Connection count reaches limit")
         }
     }
@@ -302,13 +307,13 @@ fn identify<'a>(
         return if context.hubs.get(hub).is_some_and(|rules| rules.anonymous) {
             Ok(None)
         } else {
-            Err(unauthorized(hub, Denied::Missing))
+            Err(unauthorized(context, hub, Denied::Missing))
         };
     };
     let canonical = format!("/client/hubs/{hub}");
     auth::authenticate_client(&context.config, request, &text, &[&canonical, request.uri.path()])
         .map(|claims| Some(Token { text, claims }))
-        .map_err(|denied| unauthorized(hub, denied))
+        .map_err(|denied| unauthorized(context, hub, denied))
 }
 
 fn check_groups(claims: &Claims, groups_max: usize) -> Result<(), Box<Response>> {
@@ -340,8 +345,10 @@ pub(super) fn stopping() -> Box<Response> {
     retry_later(StatusCode::SERVICE_UNAVAILABLE, "The service is stopping.")
 }
 
-fn unauthorized(hub: &str, denied: Denied) -> Box<Response> {
-    tracing::info!(hub, reason = %denied, "a client was refused");
+fn unauthorized(context: &HttpContext, hub: &str, denied: Denied) -> Box<Response> {
+    if context.refusals.may_tell() {
+        tracing::info!(hub, reason = %denied, "a client was refused");
+    }
     let mut response = refuse(StatusCode::UNAUTHORIZED, denied.to_string());
     response.headers_mut().insert(http::header::WWW_AUTHENTICATE, denied.challenge());
     response.extensions_mut().insert(denied);

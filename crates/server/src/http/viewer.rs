@@ -77,7 +77,9 @@ fn denied_response(
     token: Option<&str>,
     denied: Denied,
 ) -> Box<Response> {
-    tracing::info!(reason = %denied, "a reader of the live trace was refused");
+    if context.refusals.may_tell() {
+        tracing::info!(reason = %denied, "a reader of the live trace was refused");
+    }
     let path = request.uri.path();
     let why = refusal::reason(denied, &context.config, request, connection.secure, path, token);
     let status = if denied.is_forbidden() { StatusCode::FORBIDDEN } else { StatusCode::UNAUTHORIZED };

@@ -24,7 +24,7 @@ use self::inventory::Listing;
 use super::error::RestError;
 use super::parameters::Parameters;
 use super::route::literal;
-use super::{UNCATEGORIZED, content, count, hub_name};
+use super::{UNCATEGORIZED, content, count, hub_name, tell_of_denied};
 use crate::http::{Connection, Response, authenticate_request};
 use crate::issuer::Access;
 
@@ -38,6 +38,12 @@ pub(crate) async fn handle(
     let context = &connection.context;
     let (request, mut body) = request.into_parts();
     let answer = answer(connection, &request, &mut body, path).await;
+    if let Err(RestError::Denied(denied) | RestError::SignIn(denied)) = &answer {
+        if context.refusals.may_tell() {
+            tracing::info!(path, reason = %denied, "a request to the admin API was refused");
+        }
+        tell_of_denied(connection, &request, None, *denied);
+    }
     content::discard(&request.headers, &mut body).await;
     let mut response = answer.unwrap_or_else(RestError::into_response);
     // Some have keys in them, and all are about now.
@@ -168,7 +174,6 @@ async fn answer(
     let reads = request.method.is_safe() && operation != Operation::ShowKeys;
     let needs = if reads { Access::Read } else { Access::All };
     let caller = authenticate_request(connection, request, needs).await.map_err(|refused| {
-        tracing::info!(path, reason = %refused.denied, "a request to the admin API was refused");
         audit::record_refused(connection, &refused, operation);
         RestError::Denied(refused.denied)
     })?;

@@ -128,7 +128,6 @@ async fn answer(
     route: Route,
 ) -> Result<Response, RestError> {
     let context = &connection.context;
-    let config = &context.config;
     let operation = route.operation;
     let needs = if request.method.is_safe() { Access::Read } else { Access::All };
     let parameters = Parameters::parse(request.uri.query().unwrap_or_default());
@@ -137,14 +136,13 @@ async fn answer(
     let target = || audited::target(operation, hub, path, &parameters);
     let caller = authenticate_request(connection, request, needs).await.map_err(|refused| {
         let denied = refused.denied;
-        tracing::info!(hub, reason = %denied, "a REST request was refused");
+        if context.refusals.may_tell() {
+            tracing::info!(hub, reason = %denied, "a REST request was refused");
+        }
         if let Some(action) = action(refused.by_portal) {
             context.audit.record_refused(&refused, connection.peer, action, &target());
         }
-        let path = request.uri.path();
-        let why = refusal_reason(denied, config, request, connection.secure, path, bearer(request));
-        let kind = Kind::RequestAuthorizationFailed;
-        context.tracer.refused_request(kind, request, connection.peer, hub_name(hub).ok(), &why);
+        tell_of_denied(connection, request, hub_name(hub).ok(), denied);
         RestError::Denied(denied)
     })?;
     let action = action(caller.by_portal).map(|action| (action, target()));
@@ -188,6 +186,14 @@ async fn permitted(
         parameters,
     };
     call.carry_out(operation, body).await
+}
+
+/// Tells those who look that a request has no good credential.
+fn tell_of_denied(connection: &Connection, request: &Parts, hub: Option<Arc<str>>, denied: Denied) {
+    let (context, path) = (&connection.context, request.uri.path());
+    let why = refusal_reason(denied, &context.config, request, connection.secure, path, bearer(request));
+    let kind = Kind::RequestAuthorizationFailed;
+    context.tracer.refused_request(kind, request, connection.peer, hub, &why);
 }
 
 impl Call<'_> {
