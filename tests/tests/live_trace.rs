@@ -100,7 +100,9 @@ fn everything_that_happens_is_there_with_its_fields() {
 
     let delivered = wait_for(&server, "SentMessage");
     assert_eq!((&delivered[0]["receivers"], &delivered[0]["group"]), (&json!(1), &json!("tea")));
-    about(&wait_for(&server, "SentMessageToClient")[0]);
+    let to_client = wait_for(&server, "SentMessageToClient");
+    about(&to_client[0]);
+    assert_eq!(to_client[0]["group"], "tea");
 
     let failed = the_one(&server, "HttpHandlerUnexpectedResponse");
     about(&failed);
@@ -291,6 +293,102 @@ fn requests_filter_wait_and_export() {
     });
     let answer = http::request(&server, "GET", TRACE, &[], b"");
     assert_eq!(answer.status, 401);
+}
+
+#[test]
+fn requests_are_found_by_whom_they_are_about() {
+    let server = Server::start();
+    let mut client = RawClient::connect(&server.client_url("chat", Some("ann"), &[], &[]), JSON);
+    let id = client.expect_connected();
+    read(&server, "");
+    for path in [
+        "groups/em%20pty/:send".to_owned(),
+        "users/nobody/:send".to_owned(),
+        format!("connections/{id}/:send"),
+        "users/ann/groups/other".to_owned(),
+    ] {
+        let method = if path.ends_with(":send") { "POST" } else { "PUT" };
+        let answer = call(&server, method, &format!("/api/hubs/chat/{path}"), &[TEXT], b"x");
+        assert!((200..300).contains(&answer.status), "{path}: {answer:?}");
+    }
+    let request = ["RequestStarted", "RequestProcessed"];
+    let send = ["RequestStarted", "ReceivedMessageFromRestApi", "RequestProcessed"];
+    for (query, expected) in [
+        ("group=em%20pty".to_owned(), &send[..]),
+        ("userId=nobody".to_owned(), &send),
+        (format!("connectionId={id}&category=HttpRequestLogs"), &request),
+        (format!("connectionId={id}&name=ReceivedMessageFromRestApi"), &send[1..2]),
+        ("group=other&userId=ann&category=HttpRequestLogs".to_owned(), &request),
+    ] {
+        let found = read(&server, &format!("{query}&top=1000"));
+        let names: Vec<&str> = found["value"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .filter_map(|event| event["name"].as_str())
+            .collect();
+        assert_eq!(names, expected, "{query}: {found}");
+    }
+}
+
+#[test]
+fn refused_callers_cannot_fill_the_log() {
+    const ROUNDS: usize = 150;
+    let server = Server::start();
+    let began = std::time::Instant::now();
+    for _ in 0..ROUNDS {
+        for (method, path) in
+            [("POST", "/api/hubs/chat/:send"), ("GET", "/api/ext/hubs"), ("GET", "/api/ext/keys")]
+        {
+            assert_eq!(http::request(&server, method, path, &[TEXT], b"").status, 401, "{path}");
+        }
+        for path in ["/client/hubs/chat", "/livetrace"] {
+            assert_eq!(http::handshake(&server, path, &[]).status, 401, "{path}");
+        }
+    }
+    let logs = get(&server, "/api/ext/logs?top=1000", &[]).body;
+    let took_s = usize::try_from(began.elapsed().as_secs()).expect("a short time");
+    let (_folder, log) = server.stop_and_take_folder_and_log();
+    for text in [&logs, &log] {
+        let lines = text.matches("was refused").count();
+        assert!((10..=20 + 10 * took_s).contains(&lines), "{lines} lines in {took_s} s: {text}");
+        assert!(text.contains("more requests were refused than the log tells of"), "{text}");
+    }
+    assert!(log.contains("left_out="), "{log}");
+}
+
+#[test]
+fn who_is_refused_by_the_admin_api_is_there() {
+    let server = Server::start();
+    for path in ["/api/ext/hubs", "/api/ext/keys"] {
+        assert_eq!(http::request(&server, "GET", path, &[], b"").status, 401);
+    }
+    let foreign = ["Host: evil.example", "Content-Type: application/json"];
+    let sign_in = http::request(&server, "POST", "/api/ext/session", &foreign, b"{}");
+    assert_eq!(sign_in.status, 403, "{sign_in:?}");
+    let failures = wait_for(&server, "AuthorizationFailed");
+    let paths: Vec<&Value> = failures.iter().map(|event| &event["http"]["path"]).collect();
+    assert_eq!(paths, ["/api/ext/hubs", "/api/ext/keys", "/api/ext/session"]);
+    assert_eq!(failures[0]["category"], "HttpRequestLogs");
+    assert_eq!(failures[0]["message"], "There is no access token.");
+}
+
+#[test]
+fn a_full_disk_is_the_cause_that_the_log_names() {
+    // Writing there always finds no room.
+    let server = Server::start_with_file("[resource_logs]\nfile = \"/dev/full\"\n", &[]);
+    for _ in 0..20 {
+        assert_eq!(call(&server, "POST", "/api/hubs/chat/:send", &[TEXT], b"x").status, 202);
+    }
+    let (_folder, log) = server.stop_and_take_folder_and_log();
+    let told: Vec<&str> = log.lines().filter(|line| line.contains("resource logs")).collect();
+    assert!((1..=2).contains(&told.len()), "at once, and what is left at the end: {log}");
+    let lost = |line: &&str| {
+        let (_, rest) = line.split_once("lost=").expect("how many");
+        rest.split_whitespace().next().and_then(|number| number.parse::<u64>().ok()).expect("a number")
+    };
+    assert_eq!(told.iter().map(lost).sum::<u64>(), 60, "{log}");
+    assert!(told.iter().all(|line| line.contains("cannot be written") && line.contains("No space left")));
 }
 
 #[test]

@@ -168,6 +168,14 @@ fn mistakes_in_the_configuration_file_are_named_with_their_place() {
         ("[auth]\naccess_keys = [\"not-so-secret-key\"]\n", &["too short"]),
         ("[auth]\naccess_keys = [\"not-so-secret-key\" oops]\n", &["line 2"]),
         ("[auth\n", &["line 1"]),
+        ("[resource_logs]\nfile = \"\"\n", &["`resource_logs.file` is empty"]),
+        ("[resource_logs]\nfile = \".\"\n", &["which is a folder"]),
+        ("[resource_logs]\nfile = \"none/r.log\"\n", &["The folder none", "Create it"]),
+        ("[live_trace]\nbuffer_bytes = -1\n", &["a number of bytes from 65536"]),
+        (
+            "listen = [\"127.0.0.1:9464\"]\n[metrics]\nlisten = [\"127.0.0.1:9464\"]\n",
+            &["127.0.0.1:9464", "`metrics.listen`"],
+        ),
     ] {
         let folder = folder_with(file);
         for command in ["serve", "check-config"] {
