@@ -274,10 +274,29 @@ impl Server {
         &self.metrics_endpoints
     }
 
+    /// Whether a stop leaves sessions for the next start. Files that are there already are those of another service that was
+    /// stopped meanwhile: they are not overwritten.
+    fn keeps_sessions(&self) -> bool {
+        let files = SessionFiles::at(&self.config.data);
+        match self.config.durability {
+            Durability::None => false,
+            Durability::Wal => true,
+            Durability::Restart if files.shards().map_or(true, |shards| shards.is_empty()) => true,
+            Durability::Restart => {
+                tracing::error!(
+                    "Another service keeps its sessions in {}, so those of this one end. Give each service a data folder \
+                     of its own.",
+                    files.folder().display()
+                );
+                false
+            }
+        }
+    }
+
     /// Stops: no new connections, a proper close for each client, the events of all that, then the threads end. Blocks at
     /// most 9.5 s.
     pub fn stop(self) {
-        self.node.stop(self.config.durability != Durability::None);
+        self.node.stop(self.keeps_sessions());
         let deadline = Instant::now() + STOP_TIMEOUT;
         let end = |thread: JoinHandle<()>| {
             while !thread.is_finished() && Instant::now() < deadline {

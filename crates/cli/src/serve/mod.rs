@@ -80,6 +80,8 @@ struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hangup: Signal,
+    /// While somebody listens for it, a write beyond the limit of a file's size fails instead of ending the process.
+    _file_size: Signal,
     /// Whether it was started at a terminal. Asked early: a terminal that hung up is none any more.
     at_terminal: bool,
 }
@@ -90,6 +92,7 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hangup: signal(SignalKind::hangup())?,
+            _file_size: signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?,
             at_terminal: stdin().is_terminal() || stdout().is_terminal() || stderr().is_terminal(),
         })
     }
