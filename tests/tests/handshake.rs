@@ -191,7 +191,7 @@ fn what_is_no_handshake_is_refused() {
         assert_eq!((answer.status, answer.header("sec-websocket-version")), (426, Some("13")), "{other}");
     }
     let headers = [upgrade, "Connection: Upgrade", version, key].join("\r\n");
-    let old = format!("GET {path} HTTP/1.0\r\n{headers}\r\n\r\n");
+    let old = format!("GET {path} HTTP/1.0\r\nHost: {}\r\n{headers}\r\n\r\n", server.authority());
     assert!(http::exchange(&server, old.as_bytes()).starts_with("HTTP/1.0 400 "));
     assert_eq!(
         status("GET", &["UPGRADE: WebSocket", "connection: upgrade", version, key]),
