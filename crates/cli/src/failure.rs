@@ -123,7 +123,8 @@ pub(crate) fn hint(error: &Error) -> &'static str {
         Error::Rest { code: Some(code), .. } if code.ends_with(".User.NotExisted") => {
             "The user has no connection now, or another hub is meant: see --hub."
         }
-        Error::Refused { status, .. } | Error::Rest { status, .. } => status_hint(status.as_u16()),
+        Error::Refused { status, .. } => handshake_hint(status.as_u16()),
+        Error::Rest { status, .. } => status_hint(status.as_u16()),
         Error::Http(_) | Error::Handshake(_) => {
             "Is this a Web PubSub service? If it speaks TLS, write https:// in the Endpoint."
         }
@@ -138,6 +139,18 @@ pub(crate) fn hint(error: &Error) -> &'static str {
         | Error::Stream(_)
         | Error::Stopped
         | Error::Credential(_) => "",
+    }
+}
+
+/// Of a refused handshake: a client gets the statuses of the hub's event handler too (event-handlers.md §6.1).
+fn handshake_hint(status: u16) -> &'static str {
+    match status {
+        503 => status_hint(status),
+        500..=599 => {
+            "The service failed, or an event handler that it asks about clients: its log says which. `hublet hub test` \
+             calls the handlers and says what is wrong."
+        }
+        _ => status_hint(status),
     }
 }
 
@@ -189,6 +202,10 @@ mod tests {
         let (what, hint, code) = explained(&refused.into());
         assert_eq!((what.as_str(), code), ("Cannot connect to localhost:8080: connection refused.", 1));
         assert!(hint.starts_with("Is the service running?"), "{hint}");
+
+        for (status, part) in [(500, "an event handler"), (502, "an event handler"), (503, "is stopping")] {
+            assert!(handshake_hint(status).contains(part), "{status}");
+        }
 
         assert_eq!(explained(&Error::Hub("1".to_owned()).into()).2, USAGE);
         assert_eq!(explained(&Failure::usage("a", "b").into()), ("a".to_owned(), "b".to_owned(), USAGE));
