@@ -88,7 +88,7 @@ const sensors = await Promise.all(Array.from({ length: 12 }, (_, index) => clien
 })));
 console.log("ready");
 
-const LINES = ["Good morning!", "Has anybody seen the new release notes?", "On my way.", "The build is green again 🎉", "Can you look at ticket 4711?", "Tea is ready.", "Let us meet at three.", "Thanks, that helped."];
+const LINES = ["Good morning!", "Has anybody seen the new release notes?", "On my way.", "The build is green again.", "Can you look at ticket 4711?", "Tea is ready.", "Let us meet at three.", "Thanks, that helped."];
 const send = ({ socket }, request) => socket.readyState === WebSocket.OPEN && socket.send(JSON.stringify(request));
 /** What happens, and how often in a hundred ticks. */
 const HAPPENS = [

@@ -58,6 +58,10 @@ const PAGES = {
 /** Chooses the newest call of a handler. */
 async function chooseCall(page) {
   await page.getByRole("button", { name: "Pause" }).click();
+  await page.waitForFunction(() => {
+    const { scrollTop, clientHeight, scrollHeight } = document.querySelector(".stream-grid");
+    return scrollTop + clientHeight > scrollHeight - 8;
+  });
   await page.locator(".stream-row .name", { hasText: /Handler/ }).last().click();
 }
 
