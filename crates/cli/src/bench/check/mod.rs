@@ -8,7 +8,7 @@ mod random;
 mod restart;
 mod verdict;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -65,6 +65,8 @@ struct Run {
     args: Args,
     ledger: RefCell<Ledger>,
     end: Instant,
+    /// Messages and invocations of all clients without an answer.
+    under_way: Cell<usize>,
 }
 
 pub(super) fn run(args: Args) -> Result<()> {
@@ -76,7 +78,7 @@ async fn check(args: Args, seed: u64) -> Result<()> {
     let mut random = Random::new(seed);
     let end = Instant::now() + Duration::from_secs(args.seconds);
     let ledger = RefCell::new(Ledger::new(args.groups as usize));
-    let run = Rc::new(Run { args, ledger, end });
+    let run = Rc::new(Run { args, ledger, end, under_way: Cell::new(0) });
     let mut members = Vec::new();
     for _ in 0..run.args.clients {
         members.push(Member::connect(&run, random.fork()).await?);

@@ -13,6 +13,9 @@ use crate::bench::stamp;
 
 /// Messages and invocations of one client without an answer; beyond that it sends nothing.
 const UNDER_WAY_MAX: usize = 64;
+/// The same of all clients together. After an outage all of it comes at once, and a receiver that is slower than that is
+/// ended by right: a service keeps 1,000 messages for it, those that it missed before among them.
+const UNDER_WAY_TOTAL_MAX: usize = 300;
 /// Of so many things that a client publishes, one is a stream.
 const STREAM_SHARE: usize = 80;
 /// Likewise invocations, if there are any.
@@ -52,19 +55,19 @@ impl Member {
     }
 
     fn send(self: &Rc<Self>) {
-        if self.under_way.get() >= UNDER_WAY_MAX {
+        if !self.may_send() {
             return;
         }
         let group = self.any_group();
         let mut random = self.random.borrow_mut().fork();
-        self.under_way.set(self.under_way.get() + 1);
+        self.count_under_way(1);
         let member = Rc::clone(self);
         // Tasks run in the order in which they were made, so numbers go out in their order.
         tokio::task::spawn_local(async move {
             let number = member.run.ledger.borrow_mut().sending(member.number, group);
             let data = any_content(number as u64, &mut random);
             let sent = member.client.send_to_group(group_name(group), data).await;
-            member.under_way.set(member.under_way.get() - 1);
+            member.count_under_way(-1);
             let mut ledger = member.run.ledger.borrow_mut();
             match sent {
                 Ok(()) => ledger.sent(number),
@@ -75,10 +78,10 @@ impl Member {
     }
 
     fn invoke(self: &Rc<Self>) {
-        if self.under_way.get() >= UNDER_WAY_MAX {
+        if !self.may_send() {
             return;
         }
-        self.under_way.set(self.under_way.get() + 1);
+        self.count_under_way(1);
         self.run.ledger.borrow_mut().invoking();
         let mut random = self.random.borrow_mut().fork();
         let member = Rc::clone(self);
@@ -86,7 +89,7 @@ impl Member {
             // Nobody else sends this, so an answer that belongs to another invocation is seen.
             let question = any_content(random.any(), &mut random);
             let answer = member.client.invoke_event(EVENT, Some(question.clone())).await;
-            member.under_way.set(member.under_way.get() - 1);
+            member.count_under_way(-1);
             let mut ledger = member.run.ledger.borrow_mut();
             match answer {
                 Ok(answer) => ledger.invoked(member.number, answer.is_some_and(|answer| answer == question)),
@@ -147,6 +150,16 @@ impl Member {
         // The end of a reliable connection is told by itself.
         if !matches!(error, Error::Disconnected) {
             ledger.stream_refused(self.number, format!("stream {stream} was ended by the service: {error}"));
+        }
+    }
+
+    fn may_send(&self) -> bool {
+        self.under_way.get() < UNDER_WAY_MAX && self.run.under_way.get() < UNDER_WAY_TOTAL_MAX
+    }
+
+    fn count_under_way(&self, change: isize) {
+        for count in [&self.under_way, &self.run.under_way] {
+            count.set(count.get().saturating_add_signed(change));
         }
     }
 
