@@ -363,9 +363,10 @@ fn who_is_refused_by_the_admin_api_is_there() {
     for path in ["/api/ext/hubs", "/api/ext/keys"] {
         assert_eq!(http::request(&server, "GET", path, &[], b"").status, 401);
     }
-    let foreign = ["Host: evil.example", "Content-Type: application/json"];
-    let sign_in = http::request(&server, "POST", "/api/ext/session", &foreign, b"{}");
-    assert_eq!(sign_in.status, 403, "{sign_in:?}");
+    let page = ["X-Hublet-Portal: 1", "Content-Type: application/json"];
+    let wrong = br#"{"accessKey":"wrong"}"#;
+    let sign_in = http::request(&server, "POST", "/api/ext/session", &page, wrong);
+    assert_eq!(sign_in.status, 401, "{sign_in:?}");
     let failures = wait_for(&server, "AuthorizationFailed");
     let paths: Vec<&Value> = failures.iter().map(|event| &event["http"]["path"]).collect();
     assert_eq!(paths, ["/api/ext/hubs", "/api/ext/keys", "/api/ext/session"]);
