@@ -7,6 +7,7 @@ use std::sync::Arc;
 use hublet_wire::client::Payload;
 use hublet_wire::cloudevents::time;
 use hublet_wire::id::ConnId;
+use hublet_wire::trace_context::TraceContext;
 
 use super::catalogue::Kind;
 
@@ -43,13 +44,7 @@ pub(crate) struct TraceId(u128);
 impl TraceId {
     /// From `traceparent`; `None` when it is not in the form of the standard.
     pub(crate) fn parse(traceparent: &str) -> Option<Self> {
-        let mut parts = traceparent.trim().split('-');
-        let (version, id, parent) = (parts.next()?, parts.next()?, parts.next()?);
-        let is_hex = |text: &str, len| text.len() == len && text.bytes().all(|b| b.is_ascii_hexdigit());
-        if !is_hex(version, 2) || version == "ff" || !is_hex(id, 32) || !is_hex(parent, 16) {
-            return None;
-        }
-        u128::from_str_radix(id, 16).ok().filter(|id| *id != 0).map(Self)
+        TraceContext::parse([traceparent.as_bytes()], []).map(|context| Self(context.trace))
     }
 }
 
