@@ -55,8 +55,9 @@ const PAGES = {
   "sign-in": { at: "about", then: all(inNavigation("Sign out"), shows("h1", "Sign in")) },
 };
 
-/** Chooses the newest call of a handler. */
+/** Chooses the newest call of a handler, once there is one: a page that was stopped before shows nothing. */
 async function chooseCall(page) {
+  await shows(".stream-row .name", /Handler/)(page);
   await page.getByRole("button", { name: "Pause" }).click();
   await page.waitForFunction(() => {
     const { scrollTop, clientHeight, scrollHeight } = document.querySelector(".stream-grid");
