@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use hublet_wire::ws::Event;
 
+use super::World;
 use super::kill::{EPOCH_MS, save};
-use super::{Ledger, World};
+use super::model::Ledger;
 use crate::{Command, Saved, Shard, Slot, Undelivered};
 
 impl World {
