@@ -175,7 +175,7 @@ impl Settings {
         toml::from_str(text).map_err(|error| {
             // The library's own text quotes the line, which may hold a key.
             let at = error.span().map_or_else(String::new, |span| position(text, span.start));
-            let message = error.message().trim().to_owned();
+            let message = nearest::in_words(error.message().trim());
             let hint = nearest::in_message(&message)
                 .map_or_else(String::new, |name| format!(" Did you mean `{name}`?"));
             ConfigError::new(format!("{at}{message}.{hint}"))

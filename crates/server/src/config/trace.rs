@@ -265,6 +265,13 @@ fn check_file(file: &Path) -> Result<(), ConfigError> {
             file.join("resource-logs.jsonl").display()
         )));
     }
+    // What is put aside when it is full has to be a file of ours: a device must not be renamed, and opening a pipe waits.
+    if file.starts_with("/dev") || (file.exists() && !file.is_file()) {
+        return Err(ConfigError::new(format!(
+            "`resource_logs.file` is {}, which is no regular file. Set it to one, or to \"stdout\".",
+            file.display()
+        )));
+    }
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
     match folder.filter(|folder| !folder.is_dir()) {
         Some(folder) => Err(ConfigError::new(format!(
@@ -325,6 +332,7 @@ mod tests {
             ("[live_trace]\nbuffer_bytes = -1", "is -1. It must be a number of bytes from 65536"),
             ("[resource_logs]\nfile = \"\"", "`resource_logs.file` is empty"),
             ("[resource_logs]\nfile = \"src\"", "is src, which is a folder"),
+            ("[resource_logs]\nfile = \"/dev/stdout\"", "no regular file. Set it to one, or to \"stdout\""),
             (
                 "[resource_logs]\nfile = \"none/f\"",
                 "The folder none of `resource_logs.file` does not exist. Create it",

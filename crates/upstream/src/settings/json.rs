@@ -49,7 +49,7 @@ impl HubSettings {
         serde_path_to_error::deserialize(value).map_err(|error| {
             let path = error.path().to_string();
             let path = if path == "." { String::new() } else { path };
-            let message = error.inner().to_string();
+            let message = nearest::in_words(&error.inner().to_string());
             let hint = nearest::in_message(&message)
                 .map_or_else(String::new, |name| format!(" Did you mean `{name}`?"));
             SettingsError::new(path, format!("{message}.{hint}"))
