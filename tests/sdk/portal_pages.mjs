@@ -101,7 +101,7 @@ await theFirstLoad();
 await Promise.all([1440, 360].map(async (width) => {
   // axe is put in from outside, which the policy of the page would refuse; portal_path.mjs runs with the policy in force.
   const context = await browser.newContext({ viewport: { width, height: 900 }, reducedMotion: "reduce", bypassCSP: true });
-  context.setDefaultTimeout(20_000);
+  context.setDefaultTimeout(60_000);
   await context.addInitScript({ content: axe });
   for (const name of names) {
     const start = performance.now();

@@ -182,6 +182,7 @@ fn what_somebody_may_not_do_is_noted() {
     for (at, why) in [(0, "no role"), (4, "only read"), (6, "another site"), (7, "X-Hublet-Portal")] {
         assert!(shown[at]["result"].as_str().is_some_and(|text| text.contains(why)), "{}", shown[at]);
     }
+    assert!(shown.iter().all(|entry| entry["issuer"] == issuer.url()), "ann of whom");
     assert!(!server.log().contains(&token));
 }
 

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use serde::Serialize;
 
-use crate::caller::Caller;
+use crate::caller::{Caller, Who};
 use crate::denied::Refused;
 use crate::rest::rfc3339;
 
@@ -39,6 +39,9 @@ pub(crate) struct Entry {
     time: String,
     /// `primary key`, `secondary key`, `development`, the subject of a token, or `nobody`.
     who: String,
+    /// The issuer of that token, so that a subject cannot pass for somebody else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    issuer: Option<String>,
     from: IpAddr,
     /// `portal` or `api`: with the cookie or with a token.
     via: &'static str,
@@ -51,7 +54,7 @@ pub(crate) struct Entry {
 impl Entry {
     /// An action of this moment; `refusal` says why it was refused, if it was.
     pub(crate) fn new(caller: &Caller, action: &'static str, target: &str, refusal: Option<&str>) -> Self {
-        Self::of(caller.who.to_string(), caller.from, via(caller.by_portal), action, target, refusal)
+        Self::of(Some(&caller.who), caller.from, via(caller.by_portal), action, target, refusal)
     }
 
     /// An action of somebody who may not do it. `None`: it is not known who that is.
@@ -61,18 +64,18 @@ impl Entry {
         action: &'static str,
         target: &str,
     ) -> Option<Self> {
-        let who = refused.who.as_ref()?.to_string();
+        let who = refused.who.as_ref()?;
         let sentence = refused.denied.to_string();
-        Some(Self::of(who, from, via(refused.by_portal), action, target, Some(&sentence)))
+        Some(Self::of(Some(who), from, via(refused.by_portal), action, target, Some(&sentence)))
     }
 
     /// An action of somebody who could not say who they are.
     pub(crate) fn of_nobody(from: IpAddr, action: &'static str, refusal: &str) -> Self {
-        Self::of("nobody".to_owned(), from, "portal", action, "", Some(refusal))
+        Self::of(None, from, "portal", action, "", Some(refusal))
     }
 
     fn of(
-        who: String,
+        who: Option<&Who>,
         from: IpAddr,
         via: &'static str,
         action: &'static str,
@@ -82,7 +85,16 @@ impl Entry {
         let short = |text: &str| text.chars().take(TEXT_CHARS_MAX).collect::<String>();
         let result =
             refusal.map_or_else(|| "ok".to_owned(), |sentence| format!("refused: {}", short(sentence)));
-        Self { time: rfc3339(SystemTime::now()), who, from, via, action, target: short(target), result }
+        Self {
+            time: rfc3339(SystemTime::now()),
+            who: who.map_or_else(|| "nobody".to_owned(), Who::to_string),
+            issuer: who.and_then(Who::issuer).map(str::to_owned),
+            from,
+            via,
+            action,
+            target: short(target),
+            result,
+        }
     }
 }
 
@@ -268,12 +280,11 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
-    use crate::caller::Who;
     use crate::issuer::Access;
 
     fn entry(target: &str) -> Entry {
         let caller = Caller {
-            who: Who::subject("ann"),
+            who: Who::subject("ann", "https://i"),
             access: Access::All,
             by_portal: true,
             from: "::1".parse().unwrap(),
@@ -309,8 +320,8 @@ mod tests {
         assert_eq!(text.lines().count(), 1_006);
         let line: serde_json::Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
         assert_eq!(
-            (&line["who"], &line["via"], &line["from"]),
-            (&"ann".into(), &"portal".into(), &"::1".into())
+            (&line["who"], &line["issuer"], &line["via"], &line["from"]),
+            (&"ann".into(), &"https://i".into(), &"portal".into(), &"::1".into())
         );
         assert_eq!(
             (&line["action"], &line["target"], &line["result"]),

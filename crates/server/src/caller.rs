@@ -30,13 +30,30 @@ pub(crate) enum Who {
     /// Somebody on this machine, in development mode.
     Development,
     /// Whom a token of an issuer names.
-    Subject(Arc<str>),
+    Subject(Arc<Subject>),
+}
+
+/// Whom a token of an issuer names. The name alone says little: it is unique with its issuer only, and may be anything.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Subject {
+    pub(crate) name: String,
+    /// The `iss` of the token.
+    pub(crate) issuer: String,
 }
 
 impl Who {
-    /// A subject by its name, shortened if it is very long.
-    pub(crate) fn subject(name: &str) -> Self {
-        Self::Subject(name.chars().take(SUBJECT_CHARS_MAX).collect::<String>().into())
+    /// A subject by its name, shortened if it is very long, and a configured issuer.
+    pub(crate) fn subject(name: &str, issuer: &str) -> Self {
+        let name = name.chars().take(SUBJECT_CHARS_MAX).collect();
+        Self::Subject(Arc::new(Subject { name, issuer: issuer.to_owned() }))
+    }
+
+    /// Who says so, if it is an issuer.
+    pub(crate) fn issuer(&self) -> Option<&str> {
+        match self {
+            Self::Subject(subject) => Some(&subject.issuer),
+            Self::Key(_) | Self::Development => None,
+        }
     }
 }
 
@@ -46,7 +63,7 @@ impl fmt::Display for Who {
             Self::Key(KeyName::Primary) => "primary key",
             Self::Key(KeyName::Secondary) => "secondary key",
             Self::Development => "development",
-            Self::Subject(name) => name,
+            Self::Subject(subject) => &subject.name,
         })
     }
 }
@@ -58,7 +75,7 @@ mod tests {
     #[test]
     fn names() {
         assert_eq!(Who::Key(KeyName::Secondary).to_string(), "secondary key");
-        assert_eq!(Who::subject("ann").to_string(), "ann");
-        assert_eq!(Who::subject(&"é".repeat(300)).to_string().chars().count(), 256);
+        assert_eq!(Who::subject("ann", "https://i").to_string(), "ann");
+        assert_eq!(Who::subject(&"é".repeat(300), "https://i").to_string().chars().count(), 256);
     }
 }

@@ -97,7 +97,8 @@ async fn subject(
     let claims = &token.claims;
     // Not every issuer names programs in `sub`.
     let name = ["sub", "oid", "azp", "appid", "iss"].iter().find_map(|claim| claims.texts(claim).first());
-    Ok((Who::subject(name.map_or("", String::as_str)), granted))
+    let issuer = claims.texts("iss").first().map_or("", String::as_str);
+    Ok((Who::subject(name.map_or("", String::as_str), issuer), granted))
 }
 
 /// Checks the token of a client, made with an access key or by the service itself; its audience must be one of `paths`.

@@ -94,7 +94,7 @@ impl Portal {
                 }
             },
             Holder::Development => Who::Development,
-            Holder::Subject(name) => Who::Subject(name),
+            Holder::Subject(subject) => Who::Subject(subject),
         };
         let checked = site::check_page(connection, request).and_then(|()| match who {
             Who::Development => site::check_local(connection, request),

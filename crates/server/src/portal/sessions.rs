@@ -9,6 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom, SystemRandom};
 
+use crate::caller::Subject;
 use crate::issuer::Access;
 use crate::keys::KeyProof;
 
@@ -31,7 +32,7 @@ pub(crate) enum Holder {
     /// Being on this machine, in development mode.
     Development,
     /// A token of an issuer, which named this subject.
-    Subject(Arc<str>),
+    Subject(Arc<Subject>),
 }
 
 /// A session that has not ended.
@@ -124,6 +125,10 @@ mod tests {
 
     const MINUTE: Duration = Duration::from_secs(60);
 
+    fn subject(name: &str) -> Holder {
+        Holder::Subject(Arc::new(Subject { name: name.to_owned(), issuer: "https://i".to_owned() }))
+    }
+
     fn open(sessions: &mut Sessions, lifetime: Duration, now: Instant) -> String {
         sessions.open(Holder::Development, Access::All, lifetime, now).unwrap()
     }
@@ -155,7 +160,7 @@ mod tests {
         let (mut sessions, now, mut people) = (Sessions::default(), Instant::now(), 0);
         let mut sign_in = |sessions: &mut Sessions, at| {
             people += 1;
-            let holder = Holder::Subject(people.to_string().into());
+            let holder = subject(&people.to_string());
             sessions.open(holder, Access::All, LIFETIME, at).unwrap()
         };
         let first = sign_in(&mut sessions, now);
@@ -175,11 +180,11 @@ mod tests {
     fn nobody_ends_the_sessions_of_others() {
         let (mut sessions, now) = (Sessions::default(), Instant::now());
         let key = |text: &str| Holder::Key(KeyProof::of(text));
-        let holders = [Holder::Subject("owner".into()), Holder::Development, key("a"), key("b")];
+        let holders = [subject("owner"), Holder::Development, key("a"), key("b")];
         let others = holders.map(|holder| sessions.open(holder, Access::All, LIFETIME, now).unwrap());
         let at = |n| now + Duration::from_secs(n);
         let sign_in = |sessions: &mut Sessions, n| {
-            sessions.open(Holder::Subject("reader".into()), Access::Read, LIFETIME, at(n)).unwrap()
+            sessions.open(subject("reader"), Access::Read, LIFETIME, at(n)).unwrap()
         };
         let first = sign_in(&mut sessions, 0);
         let second = sign_in(&mut sessions, 1);

@@ -9,7 +9,7 @@ import { badge, card, time } from "../../components/page.js";
 import { empty, loading, retry } from "../../components/states.js";
 import { table } from "../../components/table.js";
 
-/** @typedef {{ time: string, who: string, from: string, action: string, target: string, result: string }} Entry */
+/** @typedef {{ time: string, who: string, issuer?: string, from: string, action: string, target: string, result: string }} Entry */
 
 const MOST = 200;
 
@@ -48,7 +48,7 @@ export function auditView({ params, signal, setParams }) {
       label: "Audit log, the newest first", rows,
       columns: [
         { title: "When", cell: (row) => h("span", { class: "nowrap" }, time(row.time, dateTime(row.time))) },
-        { title: "Who", cell: (row) => row.who },
+        { title: "Who", cell: (row) => row.issuer ? [row.who, h("span", { class: "quiet small" }, ` of ${row.issuer}`)] : row.who },
         { title: "From", class: "mono", cell: (row) => row.from },
         { title: "Action", cell: (row) => [ACTIONS[row.action] ?? row.action, h("span", { class: "quiet mono small" }, ` ${row.action}`)] },
         { title: "On", cell: (row) => row.action.startsWith("hub.") && row.target ? h("a", { href: linkTo("hubs", {}, row.target) }, row.target) : row.target },

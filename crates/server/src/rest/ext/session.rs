@@ -1,5 +1,6 @@
 //! `/api/ext/session`: signing in to the portal, with a cookie from then on, and out.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use http::StatusCode;
@@ -139,7 +140,7 @@ async fn check(
             let (who, access, ends) =
                 authenticate_subject(&connection.context, token.trim()).await.map_err(RestError::SignIn)?;
             let holder = match &who {
-                Who::Subject(name) => Holder::Subject(name.clone()),
+                Who::Subject(subject) => Holder::Subject(Arc::clone(subject)),
                 Who::Key(_) | Who::Development => return Err(RestError::SignIn(Denied::Issuer)),
             };
             let left = u64::try_from(ends.saturating_sub(now_s())).unwrap_or_default();
