@@ -370,7 +370,15 @@ fn the_overview_says_the_same() {
         assert_eq!(answer.status, 200, "{answer:?}");
         serde_json::from_str(&answer.body).expect("JSON")
     };
-    let overview = get("/api/ext/overview");
+    let end = Instant::now() + PATIENCE;
+    // A shard counts what it wrote when its turn ends, which the client may be ahead of.
+    let overview = loop {
+        let overview = get("/api/ext/overview");
+        if overview["totals"]["messagesOut"] == 1 {
+            break overview;
+        }
+        assert!(Instant::now() < end, "{overview}");
+    };
     assert_eq!(overview["state"], "serving");
     assert_eq!(
         (&overview["connections"], &overview["groups"], &overview["users"]),
@@ -380,10 +388,7 @@ fn the_overview_says_the_same() {
     assert_eq!(overview["hubs"], json!([{ "hub": "chat", "connections": 1 }]));
     assert_eq!(overview["node"]["shards"], 2);
     let totals = &overview["totals"];
-    assert_eq!(
-        (&totals["connectionsOpened"], &totals["messagesIn"], &totals["messagesOut"]),
-        (&json!(1), &json!(1), &json!(1))
-    );
+    assert_eq!((&totals["connectionsOpened"], &totals["messagesIn"]), (&json!(1), &json!(1)));
     assert!(overview["memoryBytes"].as_u64() > Some(1 << 20) && overview["handlerLatency"].is_null());
     assert!(overview["time"].as_str().unwrap().ends_with('Z'), "{}", overview["time"]);
     drop(client);
