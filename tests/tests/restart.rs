@@ -6,10 +6,10 @@ use hublet_tests::outage::{Reliable, Rig, start, traffic};
 use hublet_tests::program::Program;
 use hublet_tests::raw::RawClient;
 use hublet_tests::upstream::{Gate, Reply};
-use hublet_tests::{JSON_RELIABLE, http, tools};
+use hublet_tests::{JSON, JSON_RELIABLE, http, tools};
 use hublet_wire::ws::CloseCode;
 use rustix::process::Signal;
-use serde_json::json;
+use serde_json::{Value, json};
 
 #[test]
 fn a_restart_loses_nothing_and_tells_nobody() {
@@ -60,6 +60,50 @@ fn groups_and_permissions_are_kept_and_who_stays_away_is_gone() {
     assert_eq!(gone.client(), away.id);
     assert_eq!(gone.json(), json!({"reason": "The connection recovery timeout expired."}));
     assert_eq!(gone.id(), 2, "numbers of events go on");
+}
+
+#[test]
+fn group_states_outlive_the_service() {
+    let wal = "reliable.durability = \"wal\"\n";
+    for (file, outage) in [("", Rig::restart as fn(&mut Rig)), (wal, Rig::kill)] {
+        let mut rig = Rig::start(file);
+        let mut watcher = Reliable::connect(&rig.url("watcher", &[], &["webpubsub.joinLeaveGroup.room"]));
+        let mut kept = Reliable::connect(&rig.url("kept", &["room"], &["webpubsub.joinLeaveGroup.room"]));
+        let mut gone = RawClient::connect(&rig.url("gone", &["room"], &[]), JSON);
+        watcher.send(&json!({"type": "subscribeGroupState", "group": "room", "ackId": 1}));
+        assert_eq!(watcher.read()["success"], true);
+        assert_eq!(watcher.read()["type"], "groupStateSnapshot");
+        let set = |value: &str| {
+            json!({"type": "setGroupState", "group": "room", "state": {"k": value}}).to_string()
+        };
+        kept.send(&serde_json::from_str(&set("v")).expect("JSON"));
+        let item = |message: Value| {
+            let item = &message["items"][0];
+            (item["userId"].clone(), item["state"].clone(), item["updatedAt"].as_u64().expect("a time"))
+        };
+        let (user, state, first_ms) = item(watcher.read());
+        assert_eq!((user, state), (json!("kept"), json!({"k": "v"})));
+        gone.send_text(&set("w"));
+        assert_eq!(item(watcher.read()).0, "gone");
+
+        outage(&mut rig);
+        // Who cannot come back has no state any more, and the subscriber learns of it.
+        assert_eq!(watcher.read()["event"], "connected");
+        let (user, state, gone_ms) = item(watcher.read());
+        assert_eq!((user, state), (json!("gone"), Value::Null), "{file}");
+        let mut other = Reliable::connect(&rig.url("other", &[], &["webpubsub.joinLeaveGroup.room"]));
+        other.send(&json!({"type": "subscribeGroupState", "group": "room", "ackId": 1}));
+        assert_eq!(other.read()["success"], true);
+        let snapshot = other.read();
+        assert_eq!(snapshot["items"].as_array().map(Vec::len), Some(1), "{snapshot}");
+        assert_eq!(item(snapshot), (json!("kept"), json!({"k": "v"}), first_ms), "as it was");
+        // The subscription and the state are of use.
+        kept.be_there();
+        kept.send(&json!({"type": "leaveGroup", "group": "room"}));
+        let (user, state, left_ms) = item(watcher.read());
+        assert_eq!((user, state), (json!("kept"), Value::Null));
+        assert!(first_ms < gone_ms && gone_ms < left_ms, "{first_ms} {gone_ms} {left_ms}");
+    }
 }
 
 #[test]

@@ -33,8 +33,9 @@ struct GroupEntry {
     updated_at_ms: u64,
 }
 
+/// What is known of a connection's state in a group.
 #[derive(Debug, Clone)]
-struct Item {
+pub(crate) struct Item {
     user: Option<Arc<str>>,
     /// `None` in the news that it was cleared.
     state: Option<Arc<GroupState>>,
@@ -52,8 +53,8 @@ pub(crate) struct StateNews {
 /// The groups in which a connection has a state, and those whose states it wants.
 #[derive(Debug, Default)]
 pub(crate) struct OwnStates {
-    set: BTreeSet<Arc<str>>,
-    subscribed: BTreeSet<Arc<str>>,
+    pub(crate) set: BTreeSet<Arc<str>>,
+    pub(crate) subscribed: BTreeSet<Arc<str>>,
 }
 
 impl StateNews {
@@ -72,33 +73,22 @@ impl StateNews {
         out.len(self.items.len());
         for (conn, item) in &self.items {
             write_id(out, *conn);
-            out.option(item.user.as_deref(), Writer::text);
-            out.option(item.state.as_deref(), |out, state| {
-                out.len(state.iter().count());
-                for (key, value) in state.iter() {
-                    out.text(key);
-                    out.text(value);
-                }
-            });
-            out.number(item.updated_at_ms);
+            item.write(out);
         }
     }
 
     pub(crate) fn read(from: &mut Reader<'_>) -> Option<Self> {
         let kind = if from.flag()? { GroupStateKind::Update } else { GroupStateKind::Snapshot };
         let group = from.name()?;
-        let items = from.list(|from| {
-            let (conn, user) = (read_id(from)?, from.option(Reader::name)?);
-            let state = from.option(|from| {
-                let mut state = GroupState::default();
-                for (key, value) in from.list(|from| Some((from.text()?, from.text()?)))? {
-                    state.insert(key.to_owned(), value.to_owned()).ok()?;
-                }
-                Some(Arc::new(state))
-            })?;
-            Some((conn, Item { user, state, updated_at_ms: from.number()? }))
-        })?;
+        let items = from.list(|from| Some((read_id(from)?, Item::read(from)?)))?;
         Some(Self { kind, group, items })
+    }
+
+    fn to(self, hub: Arc<str>, subscriber: ConnId) -> Publish {
+        let nothing = Payload::Text(bytes::Bytes::new());
+        let mut message = Publish::new(hub, Target::Connection(subscriber), nothing);
+        message.state = Some(Box::new(self));
+        message
     }
 
     fn items(&self) -> Vec<GroupStateItem<'_>> {
@@ -111,6 +101,42 @@ impl StateNews {
                 updated_at_ms: item.updated_at_ms,
             })
             .collect()
+    }
+}
+
+impl Item {
+    pub(crate) fn is_cleared(&self) -> bool {
+        self.state.is_none()
+    }
+
+    /// The news of it for one subscriber.
+    pub(crate) fn news(self, hub: Arc<str>, subscriber: ConnId, group: &Arc<str>, conn: ConnId) -> Publish {
+        let items = vec![(conn, self)];
+        StateNews { kind: GroupStateKind::Update, group: Arc::clone(group), items }.to(hub, subscriber)
+    }
+
+    pub(crate) fn write(&self, out: &mut Writer) {
+        out.option(self.user.as_deref(), Writer::text);
+        out.option(self.state.as_deref(), |out, state| {
+            out.len(state.iter().count());
+            for (key, value) in state.iter() {
+                out.text(key);
+                out.text(value);
+            }
+        });
+        out.number(self.updated_at_ms);
+    }
+
+    pub(crate) fn read(from: &mut Reader<'_>) -> Option<Self> {
+        let user = from.option(Reader::name)?;
+        let state = from.option(|from| {
+            let mut state = GroupState::default();
+            for (key, value) in from.list(|from| Some((from.text()?, from.text()?)))? {
+                state.insert(key.to_owned(), value.to_owned()).ok()?;
+            }
+            Some(Arc::new(state))
+        })?;
+        Some(Self { user, state, updated_at_ms: from.count()? })
     }
 }
 
@@ -151,7 +177,29 @@ impl GroupStates {
         item.map(|item| (subscribers, item))
     }
 
-    fn subscribe(&self, key: Key, conn: ConnId) -> Vec<(ConnId, Item)> {
+    /// The state of a connection.
+    pub(crate) fn get(&self, key: &Key, conn: ConnId) -> Option<Item> {
+        self.lock().get(key)?.states.get(&conn).cloned()
+    }
+
+    /// A state that a former process knew, and that nobody has to be told.
+    pub(crate) fn restore(&self, key: Key, conn: ConnId, item: Item) {
+        let mut groups = self.lock();
+        let entry = groups.entry(key).or_default();
+        entry.updated_at_ms = entry.updated_at_ms.max(item.updated_at_ms);
+        entry.states.insert(conn, item);
+    }
+
+    /// A state that a former process knew is gone. Returns who is to be told, and what.
+    pub(crate) fn cleared(&self, key: &Key, item: Item, now_ms: u64) -> Option<(Vec<ConnId>, Item)> {
+        let mut groups = self.lock();
+        let entry = groups.get_mut(key)?;
+        entry.updated_at_ms = now_ms.max(entry.updated_at_ms.max(item.updated_at_ms) + 1);
+        let subscribers = entry.subscribers.iter().copied().collect();
+        Some((subscribers, Item { state: None, updated_at_ms: entry.updated_at_ms, ..item }))
+    }
+
+    pub(crate) fn subscribe(&self, key: Key, conn: ConnId) -> Vec<(ConnId, Item)> {
         let mut groups = self.lock();
         let entry = groups.entry(key).or_default();
         entry.subscribers.insert(conn);
@@ -224,8 +272,11 @@ impl Shard {
         });
         let Some((hub, conn)) = self.hub_and_id(slot).filter(|_| subscribed) else { return };
         let group: Arc<str> = Arc::from(group);
+        if let Some(log) = &mut self.log {
+            log.subscription(conn, &hub, &group, true);
+        }
         let items = self.directory.states.subscribe((Arc::clone(&hub), Arc::clone(&group)), conn);
-        self.tell_state(hub, conn, StateNews { kind: GroupStateKind::Snapshot, group, items });
+        self.publish(StateNews { kind: GroupStateKind::Snapshot, group, items }.to(hub, conn));
     }
 
     pub(crate) fn unsubscribe_group_state(&mut self, slot: Slot, group: &str, ack_id: Option<u64>) {
@@ -233,7 +284,7 @@ impl Shard {
         let Some((hub, conn)) = self.hub_and_id(slot) else { return };
         let states = self.conns.get_mut(slot as usize).and_then(|conn| conn.extra.as_mut()?.states.as_mut());
         if states.is_some_and(|states| states.subscribed.remove(group)) {
-            self.directory.states.unsubscribe(&(hub, Arc::from(group)), conn);
+            self.end_subscription(hub, conn, Arc::from(group));
         }
     }
 
@@ -250,11 +301,18 @@ impl Shard {
         let states = self.conns.get_mut(slot as usize).and_then(|conn| conn.extra.as_mut()?.states.take());
         let (Some(states), Some((hub, conn))) = (states, self.hub_and_id(slot)) else { return };
         for group in states.subscribed {
-            self.directory.states.unsubscribe(&(Arc::clone(&hub), group), conn);
+            self.end_subscription(Arc::clone(&hub), conn, group);
         }
         for group in states.set {
             self.change_state(slot, &group, None);
         }
+    }
+
+    fn end_subscription(&mut self, hub: Arc<str>, conn: ConnId, group: Arc<str>) {
+        if let Some(log) = &mut self.log {
+            log.subscription(conn, &hub, &group, false);
+        }
+        self.directory.states.unsubscribe(&(hub, group), conn);
     }
 
     fn change_state(&mut self, slot: Slot, group: &Arc<str>, state: Option<GroupState>) {
@@ -267,21 +325,15 @@ impl Shard {
         else {
             return;
         };
+        if let Some(log) = &mut self.log {
+            log.state(conn, &hub, group, &item);
+        }
         for subscriber in subscribers {
-            let items = vec![(conn, item.clone())];
-            let news = StateNews { kind: GroupStateKind::Update, group: Arc::clone(group), items };
-            self.tell_state(Arc::clone(&hub), subscriber, news);
+            self.publish(item.clone().news(Arc::clone(&hub), subscriber, group, conn));
         }
     }
 
-    fn tell_state(&mut self, hub: Arc<str>, subscriber: ConnId, news: StateNews) {
-        let mut message =
-            Publish::new(hub, Target::Connection(subscriber), Payload::Text(bytes::Bytes::new()));
-        message.state = Some(Box::new(news));
-        self.publish(message);
-    }
-
-    fn hub_and_id(&self, slot: Slot) -> Option<(Arc<str>, ConnId)> {
+    pub(crate) fn hub_and_id(&self, slot: Slot) -> Option<(Arc<str>, ConnId)> {
         let conn = self.conns.get(slot as usize)?;
         Some((Arc::clone(self.hubs.name(conn.hub)?), conn.id))
     }

@@ -52,7 +52,7 @@ pub use limits::Limits;
 pub use permission::{Pattern as GroupPattern, Permission, Permissions};
 pub use publish::Publish;
 pub use reliable::Attempt;
-pub use saved::{Saved, Undelivered, Unreadable};
+pub use saved::{Saved, SavedStates, Undelivered, Unreadable};
 pub use shard::{AfterFlush, Effect, Shard};
 pub use target::Target;
 pub use trace::{Fact, Trace, TraceLevel};

@@ -9,6 +9,7 @@ mod log;
 mod message;
 mod replay;
 mod session;
+mod states;
 #[cfg(test)]
 mod tests;
 
@@ -26,6 +27,7 @@ pub(crate) use self::log::Log;
 use self::message::{Epoch, write_message};
 pub(crate) use self::message::{read_id, write_id};
 use self::session::{Session, read_session, write_session};
+pub use self::states::SavedStates;
 use crate::conn::{Accept, Conn, Phase, Protocol, Slot};
 use crate::counters::{CloseCategory, Ending};
 use crate::index::Hubs;
@@ -55,6 +57,10 @@ const SENT: u8 = 8;
 const LAST_SENT: u8 = 9;
 /// The number of the last message of another shard that came.
 const APPLIED: u8 = 10;
+/// A connection's state in a group changed.
+const STATE: u8 = 11;
+/// A connection's subscription to the states of a group began or ended.
+const SUBSCRIPTION: u8 = 12;
 /// When a chunk has so many bytes, the next one begins.
 const CHUNK_BYTES: usize = 256 << 10;
 
@@ -69,6 +75,7 @@ pub struct Saved {
     batches: HashMap<u64, Batch>,
     sessions: BTreeMap<Slot, Session>,
     between: Between,
+    states: SavedStates,
 }
 
 impl Saved {
@@ -137,6 +144,13 @@ impl Shard {
         let (mut out, mut batches, mut count) = (Writer::default(), Batches::default(), 0);
         for (_, conn) in self.conns.iter().filter(|(_, conn)| conn.outlives_socket()) {
             count += usize::from(batches.write_session(&mut out, &self.hubs, conn, Epoch(epoch_ms)));
+            if out.written() >= CHUNK_BYTES {
+                write(out.as_bytes())?;
+                out.clear();
+            }
+        }
+        for (_, conn) in &self.conns {
+            self.write_states(&mut out, conn);
             if out.written() >= CHUNK_BYTES {
                 write(out.as_bytes())?;
                 out.clear();

@@ -140,6 +140,7 @@ impl Server {
                 (shard, None)
             })
             .collect();
+        found.clear_states(&mut own.iter_mut().map(|(shard, _)| shard).collect::<Vec<_>>());
         if has_logs {
             let epoch_ms = sessions::now_ms().saturating_sub(node.now());
             for (shard, log) in &mut own {

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::io;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use hublet_hub::{Saved, Shard, Undelivered};
+use hublet_hub::{Saved, SavedStates, Shard, Undelivered};
 use hublet_store::{Ending, SessionFiles};
 use hublet_wire::id::ConnId;
 
@@ -59,11 +59,12 @@ impl LeftBehind {
     }
 }
 
-/// Sessions that were read, and what shards had sent each other.
+/// Sessions that were read, what shards had sent each other, and group states.
 pub(crate) struct FoundSessions {
     /// Of each file the sessions, and the shard that it is of.
     by_shard: Vec<(usize, Saved)>,
     undelivered: Undelivered,
+    states: SavedStates,
 }
 
 impl FoundSessions {
@@ -96,8 +97,9 @@ impl FoundSessions {
         };
         let mut by_shard: Vec<_> = shards.into_iter().map(read).collect();
         let undelivered = Undelivered::take(&mut by_shard);
+        let states = SavedStates::take(&mut by_shard);
         by_shard.retain(|(_, saved)| !saved.is_empty());
-        Self { by_shard, undelivered }
+        Self { by_shard, undelivered, states }
     }
 
     /// What shards had sent each other.
@@ -121,7 +123,13 @@ impl FoundSessions {
             node.entered(saved.len());
             shard.restore(saved);
         }
+        self.states.restore(shard);
         self.undelivered.deliver(shard);
+    }
+
+    /// Tells subscribers which group states are gone. To be called when all shards have their sessions.
+    pub(crate) fn clear_states(&mut self, shards: &mut [&mut Shard]) {
+        std::mem::take(&mut self.states).clear(shards);
     }
 
     /// Ends those that no shard took, on the first shard.

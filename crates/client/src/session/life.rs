@@ -130,7 +130,7 @@ impl Session {
         self.connected(now);
         self.tell(Event::Connected { connection_id, user_id });
         if self.established {
-            self.restore(true, now);
+            self.restore(now);
         } else {
             self.established = true;
             self.answer(CallId::CONNECT, Ok(Reply::Done));
@@ -138,12 +138,11 @@ impl Session {
         }
     }
 
-    /// Asks the service for what it need not know any more: the groups of an old connection, and states in any case. Then
-    /// sends what has waited.
-    fn restore(&mut self, is_new: bool, now: Instant) {
+    /// Asks the service for what an old connection had: groups, states and subscriptions. Then sends what has waited.
+    fn restore(&mut self, now: Instant) {
         self.requests.forget_restorations();
         let mut sent = Vec::new();
-        for kind in self.restorations(is_new) {
+        for kind in self.restorations() {
             let id = self.requests.next_id();
             let Some(request) = self.restoration(&kind) else { continue };
             let frame = self.options.protocol.encode(&request, Some(id));
@@ -157,8 +156,8 @@ impl Session {
         }
     }
 
-    fn restorations(&self, is_new: bool) -> Vec<Kind> {
-        let groups = self.groups.iter().filter(|_| is_new && self.options.rejoins);
+    fn restorations(&self) -> Vec<Kind> {
+        let groups = self.groups.iter().filter(|_| self.options.rejoins);
         groups.cloned().map(Kind::Rejoin).chain(self.states.restorations()).collect()
     }
 
@@ -179,7 +178,7 @@ impl Session {
         self.tell(Event::Recovered);
         self.acknowledged = 0;
         self.acknowledge();
-        self.restore(false, now);
+        self.send_what_waits(now);
     }
 
     fn connected(&mut self, now: Instant) {

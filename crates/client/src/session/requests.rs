@@ -111,7 +111,7 @@ impl Requests {
         given_up
     }
 
-    /// Forgets the requests to restore states and subscriptions: they are made anew for each socket.
+    /// Forgets the requests to restore states and subscriptions: they are made anew for each connection.
     pub(super) fn forget_restorations(&mut self) {
         self.pending.retain(|_, pending| {
             !matches!(pending.kind, Kind::RestoreState(_) | Kind::RestoreSubscription(_))

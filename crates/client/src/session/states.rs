@@ -1,4 +1,4 @@
-//! Group state: what this client has set and subscribed to, and how it comes back after a lost socket
+//! Group state: what this client has set and subscribed to, and how it comes back on a new connection
 //! (client-protocols.md §3.8).
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,8 +39,7 @@ impl OwnStates {
         self.set.get(group)
     }
 
-    /// What makes the service know all of this again. Not only on a new connection: states are in the memory of a service,
-    /// which a recovered connection may have outlived.
+    /// What makes the service know all of this again: states end with their connection.
     pub(super) fn restorations(&self) -> impl Iterator<Item = Kind> {
         let set = self.set.keys().cloned().map(Kind::RestoreState);
         set.chain(self.subscribed.iter().cloned().map(Kind::RestoreSubscription))

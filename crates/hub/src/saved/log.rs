@@ -7,15 +7,19 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use hublet_wire::id::ConnId;
+
 use super::between::{Between, Sent, Undelivered};
 use super::bytes::Writer;
 use super::message::{Epoch, write_publish};
+use super::states::{write_state, write_subscription};
 use super::{
     ACKNOWLEDGED, APPLIED, Batches, CHUNK_BYTES, DELIVERED, ENDED, LAST_SENT, SENT, SUCCEEDED, write_alone,
     write_messages,
 };
 use crate::conn::{Conn, Slot};
 use crate::directory::ShardSet;
+use crate::group_state::Item;
 use crate::publish::Publish;
 use crate::shard::Shard;
 use crate::unacked::Batch;
@@ -60,6 +64,16 @@ impl Log {
         self.changed.remove(&slot);
         self.records.byte(ENDED);
         self.records.number(slot.into());
+    }
+
+    /// A connection set or cleared its state in a group.
+    pub(crate) fn state(&mut self, conn: ConnId, hub: &str, group: &str, item: &Item) {
+        write_state(&mut self.records, conn, hub, group, item);
+    }
+
+    /// A connection subscribed to the states of a group, or does not want them any more.
+    pub(crate) fn subscription(&mut self, conn: ConnId, hub: &str, group: &str, wanted: bool) {
+        write_subscription(&mut self.records, conn, hub, group, wanted);
     }
 
     /// A message goes to other shards. Returns its number.

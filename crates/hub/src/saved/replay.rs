@@ -6,7 +6,9 @@ use super::between::Sent;
 use super::bytes::Reader;
 use super::message::{read_message, read_publish};
 use super::session::{Session, read_session};
-use super::{ACKNOWLEDGED, APPLIED, CHANGED, DELIVERED, ENDED, LAST_SENT, SENT, SUCCEEDED, Saved};
+use super::{
+    ACKNOWLEDGED, APPLIED, CHANGED, DELIVERED, ENDED, LAST_SENT, SENT, STATE, SUBSCRIPTION, SUCCEEDED, Saved,
+};
 use crate::conn::Slot;
 use crate::directory::{SHARDS_MAX, ShardSet};
 use crate::unacked::Batch;
@@ -53,6 +55,7 @@ impl Saved {
                 let sender = from.small().filter(|sender| *sender < SHARDS_MAX)?;
                 self.between.applied.insert(sender, from.count()?);
             }
+            STATE | SUBSCRIPTION => self.states.read(kind, from)?,
             _ => return None,
         }
         Some(())

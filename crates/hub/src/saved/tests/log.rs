@@ -57,9 +57,12 @@ fn replay<'a>(chunks: impl IntoIterator<Item = &'a Vec<u8>>) -> Saved {
 fn go_on(index: usize, chunks: &[Vec<u8>]) -> Bench {
     let mut saved = [(index, replay(chunks))];
     let undelivered = Undelivered::take(&mut saved);
+    let mut states = SavedStates::take(&mut saved);
     let [(_, saved)] = saved;
     let mut bench = Bench::new(index);
     bench.shard.restore(saved);
+    states.restore(&mut bench.shard);
+    states.clear(&mut [&mut bench.shard]);
     bench.shard.begin_log(0, &undelivered);
     bench
 }
