@@ -272,20 +272,19 @@ impl Connection {
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 
-    /// Reads into the empty input, and on the way writes what can be written.
+    /// Reads into the empty input, and on the way writes what can be written. If nothing can be any more, what has come
+    /// still counts: it may say why the other end has closed.
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        if !self.output.is_empty()
-            && let Poll::Ready(Err(error)) = self.poll_send(cx)
-        {
-            return Poll::Ready(Err(error));
-        }
+        let sent = if self.output.is_empty() { Poll::Ready(Ok(())) } else { self.poll_send(cx) };
         self.input.resize(READ_BYTES, 0);
         let mut buffer = ReadBuf::new(&mut self.input);
         let polled = Pin::new(&mut self.stream).poll_read(cx, &mut buffer);
         let filled = buffer.filled().len();
         self.input.truncate(filled);
-        ready!(polled)?;
-        Poll::Ready(Ok(filled))
+        match (sent, polled) {
+            (Poll::Ready(Err(error)), _) if filled == 0 => Poll::Ready(Err(error)),
+            (_, polled) => polled.map_ok(|()| filled),
+        }
     }
 
     /// Answers the close of the other end. It may be gone already, which is no error any more.

@@ -9,8 +9,9 @@ use super::{
 };
 use crate::pubsub::Request;
 
-/// The only close code that says that a recovery is pointless.
-const POLICY_VIOLATION: u16 = 1008;
+/// Close codes that end a session, so that there is nothing to recover (client-protocols.md §5.7): the application closed
+/// it, the client broke the protocol, or a recovery is refused.
+const FINAL_CODES: [u16; 6] = [1000, 1002, 1003, 1007, 1008, 1009];
 
 impl Session {
     /// Opens a socket.
@@ -63,9 +64,8 @@ impl Session {
             }
             State::Connecting { purpose: Purpose::Recovery { end } }
             | State::Opening { purpose: Purpose::Recovery { end }, .. } => {
-                let is_refused = close.as_ref().is_some_and(|close| close.code == Some(POLICY_VIOLATION));
                 let next = (self.tried_at + self.options.retry_delay).max(now);
-                if is_refused || next >= end {
+                if is_final(close.as_ref()) || next >= end {
                     self.connection_lost(close, now);
                 } else {
                     self.state = State::Waiting { purpose: Purpose::Recovery { end }, until: next };
@@ -196,7 +196,7 @@ impl Session {
 
     fn can_recover(&self, close: Option<&CloseReason>) -> bool {
         self.options.protocol.is_reliable()
-            && close.and_then(|close| close.code) != Some(POLICY_VIOLATION)
+            && !is_final(close)
             && self.identity.as_ref().is_some_and(|identity| identity.token.is_some())
     }
 
@@ -231,4 +231,9 @@ impl Session {
             self.answer(call, Err(Error::Disconnected));
         }
     }
+}
+
+/// Whether the service will not take its client back.
+fn is_final(close: Option<&CloseReason>) -> bool {
+    close.and_then(|close| close.code).is_some_and(|code| FINAL_CODES.contains(&code))
 }

@@ -59,7 +59,10 @@ fn after_a_refused_recovery_a_new_connection_is_made_at_once() {
     rig.socket_opened();
     rig.receive(Message::Disconnected { message: "no".to_owned() });
     rig.closed(1008);
-    assert_eq!(rig.done(), ["event recovering", "recover c1 t1", "event disconnected c1 no", "connect"]);
+    assert_eq!(
+        rig.done(),
+        ["event recovering", "recover c1 t1", "event disconnected c1 no (1008)", "connect"]
+    );
     // New connections are tried for ever.
     for _ in 0..100 {
         rig.refused();
@@ -92,13 +95,31 @@ fn a_service_need_not_say_connected_again() {
 }
 
 #[test]
-fn without_reliability_or_after_1008_there_is_no_recovery() {
+fn without_reliability_there_is_no_recovery() {
     let mut rig = Rig::connected(Protocol::Json);
     rig.lost();
     assert_eq!(rig.done(), ["event disconnected c1", "connect"]);
-    let mut rig = Rig::connected(RELIABLE);
-    rig.closed(1008);
-    assert_eq!(rig.done(), ["event disconnected c1", "connect"]);
+}
+
+#[test]
+fn codes_that_end_a_session_are_told_and_nothing_is_recovered() {
+    for code in [1000, 1002, 1003, 1007, 1008, 1009] {
+        let mut rig = Rig::connected(RELIABLE);
+        rig.receive(Message::Disconnected { message: "why".to_owned() });
+        rig.closed(code);
+        assert_eq!(rig.done(), [&format!("event disconnected c1 why ({code})"), "connect"]);
+        // Also when a socket for the recovery is open already.
+        let mut rig = Rig::connected(RELIABLE);
+        rig.lost();
+        rig.socket_opened();
+        rig.closed(code);
+        assert_eq!(rig.done()[2..], [&format!("event disconnected c1 ({code})"), "connect"]);
+    }
+    for code in [1001, 1006, 1011, 1012, 1013, 4000] {
+        let mut rig = Rig::connected(RELIABLE);
+        rig.closed(code);
+        assert_eq!(rig.done(), ["event recovering", "recover c1 t1"], "{code}");
+    }
 }
 
 #[test]

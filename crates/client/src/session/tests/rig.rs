@@ -139,8 +139,10 @@ fn event_words(event: Event) -> String {
         Event::Connected { connection_id, .. } => format!("connected {connection_id}"),
         Event::Recovering { .. } => "recovering".to_owned(),
         Event::Recovered => "recovered".to_owned(),
-        Event::Disconnected { connection_id, message, .. } => {
-            format!("disconnected {connection_id} {}", message.unwrap_or_default()).trim_end().to_owned()
+        Event::Disconnected { connection_id, message, close } => {
+            let message = message.map(|message| format!(" {message}")).unwrap_or_default();
+            let code = close.and_then(|close| close.code).map(|code| format!(" ({code})"));
+            format!("disconnected {connection_id}{message}{}", code.unwrap_or_default())
         }
         Event::RejoinFailed { group, error } => format!("rejoin of {group} failed: {}", error.name),
         Event::StateLost { group, error } => format!("state in {group} lost: {}", error.name),
