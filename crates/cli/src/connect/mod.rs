@@ -10,11 +10,13 @@ mod simple;
 mod words;
 
 use std::io::IsTerminal;
+use std::time::Duration;
 
 use clap::{Args as ClapArgs, ValueEnum};
 use hublet_client::ws::Connection;
 use hublet_client::{ClientAccess, ConnectOptions, Error, WebPubSubClient, pubsub, send_to_group_url};
 
+use crate::duration;
 use crate::failure::Failure;
 use crate::output;
 use crate::service::{self, ServiceArgs};
@@ -33,6 +35,9 @@ Names with spaces in them are quoted. A raw client sends what is typed; /quit en
 
 In a pipe each line is a command; when the input ends, the answers are awaited and the connection is closed:
   printf 'join room\\nsend room hello\\n' | hublet connect --hub chat";
+
+/// How long a raw client waits for more by default: longer than an app server nearby needs for an answer.
+const WAIT: Duration = Duration::from_secs(1);
 
 /// Arguments of `hublet connect`.
 #[derive(Debug, ClapArgs)]
@@ -78,6 +83,10 @@ pub(crate) struct Args {
     #[arg(long)]
     stay: bool,
 
+    /// How long nothing may come after the end of the input until a raw client closes, such as 10s; default: 1s
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse, conflicts_with = "stay")]
+    wait: Option<Duration>,
+
     #[command(flatten)]
     service: ServiceArgs,
 }
@@ -120,6 +129,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         }
         (protocol, _) => protocol.unwrap_or(Protocol::Json),
     };
+    if args.wait.is_some() && protocol != Protocol::Raw {
+        let what = "--wait is for raw clients: others know when all answers have come.";
+        return Err(Failure::usage(what, "Leave out --wait, or add --protocol raw.").into());
+    }
     let mut url = url(args)?;
     if let Some(group) = &args.send_to_group {
         url = send_to_group_url(&url, group);
@@ -188,7 +201,7 @@ async fn simple_client(args: &Args, url: &str, options: Options) -> anyhow::Resu
     if screen.has_editor() {
         screen.note("Each line is sent as it is; /quit or Ctrl+D closes the connection.");
     }
-    let mut session = Simple::new(connection, screen, options);
+    let mut session = Simple::new(connection, screen, options, args.wait.unwrap_or(WAIT));
     let end = session.run(&mut input).await;
     input.finish().await;
     end

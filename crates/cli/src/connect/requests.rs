@@ -21,8 +21,8 @@ pub(super) enum Outcome {
     Done(Kind, String),
     /// It failed: what was asked, and why it failed.
     Failed(String, Error),
-    /// The answer to [`Requests::last_ping`].
-    LastPing,
+    /// The answer to [`Requests::last_ping`] has come, or is lost with the socket.
+    LastPing { is_answered: bool },
 }
 
 /// The end of a task: the outcome, and what became of the stream.
@@ -160,11 +160,7 @@ impl Requests {
     /// Asks for a last answer, behind everything that came before.
     pub(super) fn last_ping(&mut self) {
         let client = self.client.clone();
-        self.spawn(async move {
-            // Without a connection there is nothing to wait for.
-            let _ = client.ping().await;
-            Outcome::LastPing
-        });
+        self.spawn(async move { Outcome::LastPing { is_answered: client.ping().await.is_ok() } });
     }
 
     /// The next request that ends; forever nothing when there is none. Cancel-safe.

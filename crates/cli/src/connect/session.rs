@@ -34,10 +34,9 @@ pub(super) struct Options {
 }
 
 impl Options {
-    /// The input has ended.
-    pub(super) fn draining(self) -> State {
-        let wait = if self.scripted { ANSWER_WAIT } else { ANSWER_WAIT_OF_PEOPLE };
-        State::Draining { until: Instant::now() + wait }
+    /// The input has ended: until when answers are waited for.
+    pub(super) fn answers_until(self) -> Instant {
+        Instant::now() + if self.scripted { ANSWER_WAIT } else { ANSWER_WAIT_OF_PEOPLE }
     }
 }
 
@@ -51,7 +50,7 @@ pub(super) enum End {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum State {
+enum State {
     /// Lines are read.
     Reading,
     /// The input has ended, and the service may go on.
@@ -105,8 +104,10 @@ impl Session {
         loop {
             if let State::Draining { until } = self.state
                 && self.requests.is_empty()
+                && !self.is_away
             {
-                // After the last answer it makes sure that the messages before it have come too.
+                // After the last answer it makes sure that the messages before it have come too, and that the service
+                // has not ended the connection because of what was sent.
                 self.requests.last_ping();
                 self.state = State::Pinged { until };
             }
@@ -146,6 +147,7 @@ impl Session {
             return Ok(());
         }
         let failure = match (self.failed, self.requests.len()) {
+            (0, 0) if self.is_away => not_recovered(),
             (0, 0) => return Ok(()),
             (0, 1) => Failure::new("One request was not answered.", SEE_LOG),
             (0, unanswered) => Failure::new(format!("{unanswered} requests were not answered."), SEE_LOG),
@@ -162,7 +164,7 @@ impl Session {
                     let lines = command::HELP.iter().map(|(usage, what)| format!("  {usage:<27}  {what}"));
                     self.screen.note(&lines.collect::<Vec<_>>().join("\n"));
                 }
-                Ok(command::Command::Quit) => self.state = self.options.draining(),
+                Ok(command::Command::Quit) => self.drain(),
                 Ok(command) => {
                     if let Err(what) = self.requests.ask(command) {
                         self.complain(what);
@@ -171,13 +173,17 @@ impl Session {
                 Err(what) => self.complain(&what),
             },
             Line::End if self.options.stay => self.state = State::Staying,
-            Line::End => self.state = self.options.draining(),
+            Line::End => self.drain(),
             Line::Interrupted => self.state = State::Closing,
             Line::Broken(what) => {
                 self.complain(&format!("The input cannot be read: {what}."));
-                self.state = self.options.draining();
+                self.drain();
             }
         }
+    }
+
+    fn drain(&mut self) {
+        self.state = State::Draining { until: self.options.answers_until() };
     }
 
     fn complain(&mut self, what: &str) {
@@ -188,8 +194,11 @@ impl Session {
     /// A request has ended.
     fn answered(&mut self, outcome: Outcome) -> anyhow::Result<()> {
         match outcome {
-            Outcome::LastPing => {
-                self.state = State::Closing;
+            Outcome::LastPing { is_answered } => {
+                if let State::Pinged { until } = self.state {
+                    // Without an answer the next event tells whether the connection has ended or is to be recovered.
+                    self.state = if is_answered { State::Closing } else { State::Draining { until } };
+                }
                 Ok(())
             }
             Outcome::Done(kind, what) => self.show(kind, &what),
@@ -255,8 +264,7 @@ impl Session {
 
     fn ended(&self, close: Option<CloseReason>) -> anyhow::Result<End> {
         if self.is_away {
-            let hint = "It was away for too long, or the service has forgotten it: connect again.";
-            return Err(Failure::new("The connection could not be recovered.", hint).into());
+            return Err(not_recovered().into());
         }
         match close {
             Some(CloseReason { code: Some(1000), .. }) => Ok(End::Service),
@@ -312,6 +320,11 @@ impl Session {
         }
         self.screen.line(&show::line(kind, text, self.screen.in_colour))
     }
+}
+
+fn not_recovered() -> Failure {
+    let hint = "It was away for too long, or the service has forgotten it: connect again.";
+    Failure::new("The connection could not be recovered.", hint)
 }
 
 /// Waits until the process is told to end.

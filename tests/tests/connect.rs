@@ -1,0 +1,128 @@
+//! `hublet connect` with a real service: what it tells of an end that the service brings about, and what it waits for when
+//! its input has ended.
+
+use hublet_tests::once::{self, Ended};
+use hublet_tests::program::Program;
+use hublet_tests::upstream::{Gate, Reply, Upstream};
+use hublet_tests::{Server, command};
+
+const PROTOCOLS: [&str; 4] = ["json", "json-reliable", "protobuf", "protobuf-reliable"];
+const ECHO: &str = "[[hubs.chat.eventHandlers]]\nurlTemplate = \"builtin:echo\"\nuserEventPattern = \"*\"\n";
+
+fn client(server: &Server, protocol: &str, arguments: &[&str]) -> std::process::Command {
+    let mut command = command(server.folder());
+    command.args(["connect", "--hub", "chat", "--protocol", protocol]).args(arguments);
+    command.env("HUBLET_CONNECTION_STRING", server.connection_string());
+    command
+}
+
+fn run(server: &Server, protocol: &str, arguments: &[&str], input: &str) -> Ended {
+    once::run(&mut client(server, protocol, arguments), input)
+}
+
+/// The close code of a line that is no message of a protocol, and the reason.
+fn end_of(protocol: &str) -> (u16, String) {
+    match protocol {
+        "json" | "json-reliable" => {
+            (1007, "The client message is not a valid JSON protocol message.".to_owned())
+        }
+        _ => {
+            let kind = protocol.strip_prefix("protobuf-").map(|kind| format!("{kind}.")).unwrap_or_default();
+            (1003, format!("The protobuf.{kind}webpubsub.azure.v1 subprotocol requires binary messages."))
+        }
+    }
+}
+
+#[test]
+fn an_end_that_the_last_line_brings_about_is_told() {
+    let server = Server::start();
+    for protocol in PROTOCOLS {
+        let ended = run(&server, protocol, &[], "raw oops\n");
+        let (code, reason) = end_of(protocol);
+        let lines: Vec<&str> = ended.out.lines().skip(1).collect();
+        assert_eq!(lines, ["sent       as it is", &format!("closing    {reason}")], "{protocol}");
+        let said = format!("error: The service closed the connection with code {code} ({reason}).");
+        assert!(ended.error.starts_with(&said), "{protocol}: {}", ended.error);
+        assert_eq!(ended.code, Some(1), "{protocol}");
+    }
+}
+
+#[test]
+fn an_end_is_told_and_not_recovered_while_the_input_is_open() {
+    let server = Server::start();
+    for protocol in PROTOCOLS {
+        let mut program = Program::start("hublet connect", &mut client(&server, protocol, &[]));
+        program.expect_start("connected  ");
+        program.type_line("raw oops");
+        program.expect("sent       as it is");
+        program.expect(&format!("closing    {}", end_of(protocol).1));
+        let (status, rest) = program.end();
+        assert_eq!((status.code(), rest), (Some(1), Vec::<String>::new()), "{protocol}");
+    }
+    let mut too_long = "send room ".to_owned();
+    too_long.extend(std::iter::repeat_n('x', 2 << 20));
+    for (protocol, line) in [("json-reliable", &*too_long), ("raw", &too_long[10..])] {
+        let ended = run(&server, protocol, &[], line);
+        let said =
+            "error: The service closed the connection with code 1009 (The client message is too large.).";
+        assert!(ended.error.starts_with(said), "{protocol}: {}", ended.error);
+        assert!(!ended.out.contains("\nlost ") && ended.code == Some(1), "{protocol}: {}", ended.out);
+    }
+}
+
+#[test]
+fn a_socket_that_is_lost_in_the_end_is_recovered() {
+    let server = Server::start();
+    let ended = run(&server, "json-reliable", &[], "cut\n");
+    let mut lines: Vec<&str> = ended.out.lines().skip(1).collect();
+    lines.sort_unstable();
+    assert_eq!(lines, ["done       cut", "lost       reconnecting…", "recovered  nothing is lost"]);
+    assert_eq!((ended.code, ended.error.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn a_simple_client_shows_what_comes_after_its_input() {
+    let server = Server::start_with_file(ECHO, &[]);
+    let ended = run(&server, "raw", &[], "hello\nworld");
+    assert_eq!(ended.out, "connected  as a simple client\nmessage    hello\nmessage    world\n");
+    assert_eq!((ended.code, ended.error.as_str()), (Some(0), ""));
+    let ended = run(&server, "raw", &["--json"], "hello\n/quit\nunread\n");
+    assert_eq!(ended.out, "{\"data\":\"hello\",\"dataType\":\"text\"}\n");
+    let ended = run(&server, "json", &["--wait", "2s"], "");
+    assert_eq!(ended.code, Some(2));
+    assert!(ended.error.contains("--wait is for raw clients"), "{}", ended.error);
+}
+
+#[test]
+fn a_simple_client_waits_as_long_as_it_is_told() {
+    let gate = Gate::new();
+    let waits = gate.clone();
+    let (upstream, server) = Upstream::serve(move |call| match call.event() {
+        "message" => Reply::text("late").after(&waits),
+        _ => Reply::status(204),
+    });
+    let mut program = Program::start("hublet connect", &mut client(&server, "raw", &["--wait", "60s"]));
+    program.expect("connected  as a simple client");
+    program.type_line("hello");
+    program.end_input();
+    upstream.next_event("message");
+    gate.open();
+    program.expect("message    late");
+    // The rest of the minute is not worth a test.
+    let closed = once::run(
+        command(server.folder())
+            .args(["connection", "close", "--all", "--hub", "chat"])
+            .env("HUBLET_CONNECTION_STRING", server.connection_string()),
+        "",
+    );
+    assert_eq!(closed.code, Some(0), "{}", closed.error);
+    program.expect_end();
+}
+
+#[test]
+fn a_simple_client_that_nobody_answers_is_told_why_it_ends() {
+    let server = Server::start();
+    let ended = run(&server, "raw", &[], "hello\n");
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.error.contains("with code 1011 (Internal server error)"), "{}", ended.error);
+}
