@@ -122,6 +122,8 @@ fn failures_are_told_and_the_connection_stays() {
     let long = "l".repeat(129);
     invoke(&mut client, &long, "text");
     expect_failure(&mut client, &long, "BadRequest");
+    invoke(&mut client, &long[1..], "text");
+    expect_answer(&mut client, &long[1..], r#"true,"dataType":"text","data":"pong""#);
     client.expect_silence();
 }
 

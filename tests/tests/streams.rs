@@ -248,6 +248,7 @@ fn starts_that_are_refused() {
         ann.send_text(&format!(r#"{{"type":"sendToGroup",{rest}}}"#));
         expect_closed(&mut ann, id, Some("BadRequest"));
     }
+    start(&mut ann, &long[1..]);
     ann.send_text(r#"{"type":"sendToGroup","group":"other","stream":{"streamId":"s"}}"#);
     ann.expect_text(
         r#"{"type":"streamClosed","streamId":"s","error":{"name":"Forbidden","message":"The client does not have permission to send to group 'other'."}}"#,
