@@ -13,7 +13,7 @@ mod states;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use hublet_wire::client::Subprotocol;
@@ -122,6 +122,22 @@ impl Saved {
         self.sessions.is_empty()
     }
 
+    /// Takes out the sessions of other shards: with them the bytes are those of another shard, and what they tell of
+    /// messages between shards is not of this one either.
+    pub fn take_strangers(&mut self, shard: usize) -> Self {
+        let is_strange = |_: &Slot, session: &mut Session| usize::from(session.id.shard) != shard;
+        let sessions: BTreeMap<_, _> = self.sessions.extract_if(.., is_strange).collect();
+        if !sessions.is_empty() {
+            self.between = Between::default();
+        }
+        Self { epoch: self.epoch, sessions, ..Self::default() }
+    }
+
+    /// Forgets sessions of these connections.
+    pub fn forget(&mut self, ids: &HashSet<ConnId>) {
+        self.sessions.retain(|_, session| !ids.contains(&session.id));
+    }
+
     /// Their connections.
     pub fn ids(&self) -> impl Iterator<Item = ConnId> {
         self.sessions.values().map(|session| session.id)
@@ -166,8 +182,8 @@ impl Shard {
     }
 
     /// Takes sessions up that a former process had: each under its id, as if its client had lost its socket just now.
-    /// Those that have no place here, since they come from a shard that is no more, end at once. To be called before there
-    /// are clients. Returns how many connections there are now, those that end included: each is dropped by an effect.
+    /// Those that have no place here end at once. To be called before there are clients. Returns how many connections there
+    /// are now, those that end included: each is dropped by an effect.
     pub fn restore(&mut self, saved: Saved) -> usize {
         let (own, strangers): (Vec<Session>, Vec<Session>) =
             saved.sessions.into_values().partition(|session| self.has_place(session));
@@ -179,12 +195,19 @@ impl Shard {
         for session in own {
             self.take_up(session.id.slot, session);
         }
-        for session in strangers {
-            let slot = crate::members::position(self.conns.insert(self.placeholder(session.id)));
-            self.take_up(slot, session);
-            self.remove(slot, Ending::new(CloseCategory::Normal, RECOVERY_TIMED_OUT));
-        }
+        strangers.into_iter().for_each(|session| self.end_session(session));
         count
+    }
+
+    /// Ends sessions that a former process had on a shard that is no more, or wherever it was. There may be clients.
+    pub fn end_sessions(&mut self, saved: Saved) {
+        saved.sessions.into_values().for_each(|session| self.end_session(session));
+    }
+
+    fn end_session(&mut self, session: Session) {
+        let slot = crate::members::position(self.conns.insert(self.placeholder(session.id)));
+        self.take_up(slot, session);
+        self.remove(slot, Ending::new(CloseCategory::Normal, RECOVERY_TIMED_OUT));
     }
 
     /// Whether a session was of this shard, and no slot that was never used by so many connections.

@@ -28,7 +28,7 @@ pub(crate) enum Letter {
     Unwritten(Unwritten),
     /// Let somebody look at the shard.
     Look(Look),
-    /// End sessions that the process before had on another shard.
+    /// End sessions that the process before had and that no shard takes up.
     End(Saved),
     /// Make an id for a client that an event handler is asked about; without an answer it is refused.
     Reserve(oneshot::Sender<ConnId>),

@@ -1,6 +1,6 @@
 //! Sessions of reliable clients between two processes: written when a shard ends, read before the next one begins.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::io;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -63,6 +63,8 @@ impl LeftBehind {
 pub(crate) struct FoundSessions {
     /// Of each file the sessions, and the shard that it is of.
     by_shard: Vec<(usize, Saved)>,
+    /// Sessions in files that are not those of their shards, and the shards that the files claim to be of.
+    strangers: Vec<(usize, Saved)>,
     undelivered: Undelivered,
     states: SavedStates,
 }
@@ -96,10 +98,27 @@ impl FoundSessions {
             (shard, saved)
         };
         let mut by_shard: Vec<_> = shards.into_iter().map(read).collect();
+        let mut strangers: Vec<_> =
+            by_shard.iter_mut().map(|(shard, saved)| (*shard, saved.take_strangers(*shard))).collect();
         let undelivered = Undelivered::take(&mut by_shard);
         let states = SavedStates::take(&mut by_shard);
         by_shard.retain(|(_, saved)| !saved.is_empty());
-        Self { by_shard, undelivered, states }
+        strangers.retain(|(_, saved)| !saved.is_empty());
+        for (shard, strangers) in &mut strangers {
+            let of: BTreeSet<u8> = strangers.ids().map(|id| id.shard).collect();
+            let sessions = strangers.len();
+            // A copy says nothing about those that are where they belong.
+            by_shard.iter().for_each(|(_, saved)| strangers.forget(&saved.ids().collect()));
+            tracing::warn!(
+                shard,
+                of_shards = ?of,
+                sessions,
+                ended = strangers.len(),
+                "The file of this shard's sessions in {} has sessions of other shards, so it was renamed or copied, and                  nobody knows what they missed: they are not taken up, and end unless they are in their own file, too.                  Their clients connect anew. Leave the files as they are between two starts.",
+                files.folder().display()
+            );
+        }
+        Self { by_shard, strangers, undelivered, states }
     }
 
     /// What shards had sent each other.
@@ -109,7 +128,7 @@ impl FoundSessions {
 
     /// The connections of all of them.
     pub(crate) fn ids(&self) -> HashSet<ConnId> {
-        self.by_shard.iter().flat_map(|(_, saved)| saved.ids()).collect()
+        self.by_shard.iter().chain(&self.strangers).flat_map(|(_, saved)| saved.ids()).collect()
     }
 
     /// Gives the sessions of a shard back to it, and what others had sent it.
@@ -142,6 +161,7 @@ impl FoundSessions {
             );
             node.end_sessions(saved);
         }
+        self.strangers.into_iter().for_each(|(_, saved)| node.end_sessions(saved));
     }
 }
 

@@ -194,7 +194,7 @@ impl ShardLoop {
             Letter::Command(command) => self.shard.apply(command, self.now),
             Letter::Unwritten(unwritten) => self.unwritten.push(unwritten),
             Letter::Look(look) => look(&self.view()),
-            Letter::End(saved) => _ = self.shard.restore(saved),
+            Letter::End(saved) => self.shard.end_sessions(saved),
             Letter::Reserve(answer) => {
                 if let Some(id) = self.reserve() {
                     self.tell_id(id, answer);

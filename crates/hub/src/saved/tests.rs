@@ -206,10 +206,34 @@ fn sessions_of_a_shard_that_is_no_more_end() {
     let mut after = Bench::new(0);
     let own = after.connect(Some("bob"), Format::Json, true);
     told(&mut after.shard);
-    assert_eq!(after.shard.restore(saved(&bytes, 0)), 1);
-    let told = told(&mut after.shard);
-    assert!(matches!(told.last(), Some(EventKind::Disconnected { .. })), "{told:?}");
+    after.shard.end_sessions(saved(&bytes, 0));
+    let ended = told(&mut after.shard);
+    assert!(matches!(ended.last(), Some(EventKind::Disconnected { .. })), "{ended:?}");
     assert!(after.shard.has(own) && after.shard.connections() == 1);
+    // Also if they seem to belong here: who is connected keeps its place.
+    let mut same = Bench::new(0);
+    same.connect(Some("ann"), Format::Json, true);
+    after.shard.end_sessions(saved(&same.save(0), 0));
+    assert!(matches!(told(&mut after.shard).last(), Some(EventKind::Disconnected { .. })));
+    assert!(after.shard.has(own) && after.shard.connections() == 1);
+}
+
+#[test]
+fn sessions_of_another_shard_are_recognised() {
+    let mut before = Bench::new(1);
+    let id = before.connect(Some("ann"), Format::Json, true);
+    let bytes = before.save(0);
+    let mut own = saved(&bytes, 0);
+    assert!(own.take_strangers(1).is_empty() && own.len() == 1);
+    let mut strangers = own.take_strangers(0);
+    assert!(own.is_empty() && strangers.ids().eq([id]));
+    strangers.forget(&[id].into());
+    assert!(strangers.is_empty());
+    // They end even so.
+    let mut after = Bench::new(0);
+    assert_eq!(after.shard.restore(saved(&bytes, 0)), 1);
+    assert!(matches!(told(&mut after.shard).last(), Some(EventKind::Disconnected { .. })));
+    assert_eq!(after.shard.connections(), 0);
 }
 
 #[test]
