@@ -11,6 +11,7 @@ pub mod protobuf;
 pub mod raw;
 pub mod recovery;
 mod server;
+pub mod sessions;
 pub mod token;
 pub mod tools;
 pub mod upstream;

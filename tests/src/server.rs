@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use hublet_client::{ClientAccess, ConnectionString};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 
 /// Lines of the log that a failing test shows.
 const SHOWN: usize = 40;
@@ -135,6 +135,12 @@ impl Server {
         let pid = Pid::from_child(&self.child);
         // A process that has ended is still there until it is waited for.
         kill_process(pid, signal).expect("a process that nobody has waited for");
+    }
+
+    /// Lets it write no file beyond so many bytes, as if the disk was full.
+    pub fn limit_files(&self, bytes: u64) {
+        let limit = Rlimit { current: Some(bytes), maximum: Some(bytes) };
+        prlimit(Some(Pid::from_child(&self.child)), Resource::Fsize, limit).expect("a lower limit");
     }
 
     /// Waits until the process ends by itself.

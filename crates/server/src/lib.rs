@@ -35,7 +35,6 @@ mod stream;
 mod trace;
 mod view;
 
-use std::fs::File;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -64,7 +63,7 @@ use crate::refusals::Refusals;
 pub use crate::reload::Reloaded;
 use crate::rest::RateLimit;
 use crate::session_log::ShardLog;
-use crate::sessions::FoundSessions;
+use crate::sessions::{Claim, FoundSessions};
 use crate::shard_loop::ShardLoop;
 use crate::trace::Tracer;
 
@@ -88,8 +87,8 @@ pub struct Server {
     control: Control,
     rotation: Arc<Rotation>,
     audit: Arc<Audit>,
-    /// Nobody else writes logs of sessions.
-    _sessions_lock: Option<File>,
+    /// Held as long as the service runs, if it has logs.
+    claim: Arc<Claim>,
     tracer: Arc<Tracer>,
 }
 
@@ -127,7 +126,9 @@ impl Server {
         // Also those that this process will not keep itself.
         let files = SessionFiles::at(&config.data);
         let has_logs = config.durability == Durability::Wal;
-        let sessions_lock = session_log::lock(&files, has_logs)?;
+        let lock = session_log::lock(&files, has_logs)?;
+        let (reading, lock) = if has_logs { (None, lock) } else { (lock, None) };
+        let claim = Arc::new(Claim::new(files.clone(), lock));
         let mut found = FoundSessions::read(&files);
         let taken_up = found.ids();
         upstream.use_outbox(Outbox::open_among(&store, |conn| taken_up.contains(&conn))?);
@@ -208,8 +209,9 @@ impl Server {
             let (node, config) = (node.clone(), Arc::clone(config));
             // The runtime is built here, so that its failure is the caller's to see.
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            let claim = Arc::clone(&claim);
             let run =
-                move || runtime.block_on(run_shard(shard, log, index, &node, &config, listeners, &context));
+                move || runtime.block_on(run_shard(shard, log, &node, &config, listeners, &context, &claim));
             threads.push(std::thread::Builder::new().name(format!("shard-{index}")).spawn(move || {
                 if let Err(error) = run() {
                     tracing::error!(%error, "a shard failed");
@@ -238,7 +240,7 @@ impl Server {
                 files.folder().display()
             );
         }
-        let sessions_lock = sessions_lock.filter(|_| has_logs);
+        drop(reading);
         Ok(Self {
             config: Arc::clone(config),
             node,
@@ -250,7 +252,7 @@ impl Server {
             rotation,
             audit,
             tracer,
-            _sessions_lock: sessions_lock,
+            claim,
         })
     }
 
@@ -275,23 +277,20 @@ impl Server {
         &self.metrics_endpoints
     }
 
-    /// Whether a stop leaves sessions for the next start. Files that are there already are those of another service that was
-    /// stopped meanwhile: they are not overwritten.
+    /// Whether a stop leaves sessions for the next start.
     fn keeps_sessions(&self) -> bool {
-        let files = SessionFiles::at(&self.config.data);
-        match self.config.durability {
-            Durability::None => false,
-            Durability::Wal => true,
-            Durability::Restart if files.shards().map_or(true, |shards| shards.is_empty()) => true,
-            Durability::Restart => {
-                tracing::error!(
-                    "Another service keeps its sessions in {}, so those of this one end. Give each service a data folder \
-                     of its own.",
-                    files.folder().display()
-                );
-                false
-            }
+        if self.config.durability == Durability::None {
+            return false;
         }
+        let is_free = self.claim.is_free();
+        if !is_free {
+            tracing::error!(
+                "Another service keeps its sessions in {}, so those of this one end. Give each service a data folder of \
+                 its own.",
+                SessionFiles::at(&self.config.data).folder().display()
+            );
+        }
+        is_free
     }
 
     /// Stops: no new connections, a proper close for each client, the events of all that, then the threads end. Blocks at
@@ -358,12 +357,13 @@ fn new_shard(index: usize, node: &Node, config: &Config) -> Shard {
 async fn run_shard(
     shard: Shard,
     log: Option<ShardLog>,
-    index: usize,
     node: &Node,
     config: &Config,
     listeners: Vec<Listener>,
     context: &Arc<HttpContext>,
+    claim: &Claim,
 ) -> io::Result<()> {
+    let index = shard.index();
     let Some(mailbox) = node.mailbox(index) else { return Ok(()) };
     for Listener { socket, acceptor, monitors } in listeners {
         let listener = TcpListener::from_std(socket)?;
@@ -375,7 +375,7 @@ async fn run_shard(
     // A turn bounds its own work; tokio's budget would only cut a batch of reads in two.
     let left_behind = tokio::task::coop::unconstrained(shard_loop.run()).await;
     if let Some(left_behind) = left_behind {
-        left_behind.write(index, &SessionFiles::at(&config.data));
+        left_behind.write(index, claim);
     }
     context.idle().await;
     context.courier.idle().await;

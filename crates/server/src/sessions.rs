@@ -1,7 +1,9 @@
 //! Sessions of reliable clients between two processes: written when a shard ends, read before the next one begins.
 
 use std::collections::{BTreeSet, HashSet};
+use std::fs::File;
 use std::io;
+use std::sync::{Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use hublet_hub::{Saved, SavedStates, Shard, Undelivered};
@@ -10,18 +12,64 @@ use hublet_wire::id::ConnId;
 
 use crate::node::Node;
 
+/// The right to leave sessions in a folder where other services may leave theirs, too: one takes it for all its shards, and
+/// nobody else writes or reads there as long as the value lives.
+#[derive(Debug)]
+pub(crate) struct Claim {
+    files: SessionFiles,
+    lock: Mutex<Option<File>>,
+}
+
+impl Claim {
+    /// For the files of this folder, which whoever has logs there has locked from the beginning.
+    pub(crate) fn new(files: SessionFiles, lock: Option<File>) -> Self {
+        Self { files, lock: Mutex::new(lock) }
+    }
+
+    /// Whether sessions can be left there, as far as it can be said before. What another service has left is not
+    /// overwritten, since that one was stopped meanwhile and its clients come back.
+    pub(crate) fn is_free(&self) -> bool {
+        if self.lock.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
+            return true;
+        }
+        match self.files.lock_if_there() {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => false,
+            // If the folder cannot be used, writing will tell.
+            _ => self.files.shards().map_or(true, |shards| shards.is_empty()),
+        }
+    }
+
+    fn take(&self) -> io::Result<&SessionFiles> {
+        let mut lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        if lock.is_none() {
+            let taken = || io::Error::other("another service keeps its sessions there");
+            let new = self.files.lock().map_err(|error| match error.kind() {
+                io::ErrorKind::WouldBlock => taken(),
+                _ => error,
+            })?;
+            if !self.files.shards()?.is_empty() {
+                return Err(taken());
+            }
+            *lock = Some(new);
+        }
+        Ok(&self.files)
+    }
+}
+
 /// A shard that has ended, with sessions to be kept.
 pub(crate) struct LeftBehind {
     pub(crate) shard: Shard,
+    /// There is a log that ends with these sessions.
+    pub(crate) has_log: bool,
     /// When its clock began, in milliseconds since 1970.
     pub(crate) epoch_ms: u64,
 }
 
 impl LeftBehind {
     /// Writes the sessions. What cannot be written is lost, which the log tells.
-    pub(crate) fn write(mut self, index: usize, files: &SessionFiles) {
+    pub(crate) fn write(mut self, index: usize, claim: &Claim) {
         let connections = self.shard.connections();
-        match self.try_write(index, files) {
+        match self.try_write(index, claim) {
             Ok(0) => {}
             Ok(sessions) => {
                 tracing::info!(
@@ -30,27 +78,35 @@ impl LeftBehind {
                     "reliable clients can come back after the next start"
                 );
             }
+            Err(error) if self.has_log => tracing::warn!(
+                shard = index,
+                connections,
+                %error,
+                "The sessions of reliable clients in {} are kept as the log of all that happened, since they cannot be \
+                 written alone. Check the free space.",
+                claim.files.folder().display()
+            ),
             Err(error) => tracing::error!(
                 shard = index,
                 connections,
                 %error,
                 "The sessions of reliable clients cannot be kept in {}, so they are lost. Check the data folder, its \
                  permissions and the free space.",
-                files.folder().display()
+                claim.files.folder().display()
             ),
         }
     }
 
-    fn try_write(&mut self, index: usize, files: &SessionFiles) -> io::Result<usize> {
+    fn try_write(&mut self, index: usize, claim: &Claim) -> io::Result<usize> {
         if self.shard.connections() == 0 {
             // A log may be there.
-            return files.remove(index).map(|()| 0);
+            return claim.files.remove(index).map(|()| 0);
         }
         let mut writer = None;
         let sessions = self.shard.save(self.epoch_ms, |chunk| {
             let writer = match &mut writer {
                 Some(writer) => writer,
-                none => none.insert(files.write(index)?),
+                none => none.insert(claim.take()?.write(index)?),
             };
             writer.chunk(chunk)
         })?;
@@ -177,4 +233,34 @@ fn lost(files: &SessionFiles, error: &io::Error) {
         "Sessions of reliable clients in {} cannot be read, so they are lost. Their clients connect anew.",
         files.folder().display()
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_process_claims_the_folder() {
+        let data = std::env::temp_dir().join(format!("hublet-claim-{}", std::process::id()));
+        let files = SessionFiles::at(&data);
+        let claim = || Claim::new(files.clone(), None);
+        let (first, second) = (claim(), claim());
+        assert!(first.is_free() && second.is_free() && !data.exists(), "who only asks makes nothing");
+        first.take().unwrap().write(0).unwrap().finish().unwrap();
+        first.take().unwrap();
+        assert!(first.is_free() && !second.is_free());
+        assert!(second.take().unwrap_err().to_string().contains("another service keeps"));
+        drop(first);
+        assert!(!second.is_free());
+        assert!(second.take().unwrap_err().to_string().contains("another service keeps"));
+        files.clear(0).unwrap();
+        assert!(second.is_free());
+        second.take().unwrap();
+        // Whoever has logs has it from the beginning.
+        assert!(!claim().is_free());
+        drop(second);
+        let lock = files.lock().unwrap();
+        assert!(Claim::new(files.clone(), Some(lock)).is_free());
+        std::fs::remove_dir_all(data).unwrap();
+    }
 }

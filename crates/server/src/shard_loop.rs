@@ -166,8 +166,12 @@ impl ShardLoop {
         self.shard.settle();
         self.carry_out_effects();
         self.hand_over_traces();
-        (leaves_sessions || self.log.is_some())
-            .then_some(LeftBehind { shard: self.shard, epoch_ms: self.epoch_ms })
+        let has_log = self.log.is_some();
+        (leaves_sessions || has_log).then_some(LeftBehind {
+            shard: self.shard,
+            has_log,
+            epoch_ms: self.epoch_ms,
+        })
     }
 
     fn drain_mailbox(&mut self) {

@@ -45,14 +45,37 @@ pub enum Ending {
     Cut(&'static str),
 }
 
-/// A file that is being written. It takes the place of the one before when it is finished.
+/// A file that is being written. It takes the place of the one before when it is finished; else nothing is left of it.
 #[derive(Debug)]
 pub struct SessionWriter {
     file: File,
-    new: PathBuf,
+    new: Unfinished,
     path: PathBuf,
     /// Bytes so far.
     bytes: u64,
+}
+
+/// The path of a file that is not finished. It goes with this, so that a full disk is not full of it.
+#[derive(Debug)]
+struct Unfinished(Option<PathBuf>);
+
+impl Unfinished {
+    fn rename(mut self, path: &Path) -> io::Result<()> {
+        if let Some(new) = &self.0 {
+            fs::rename(new, path)?;
+        }
+        self.0 = None;
+        Ok(())
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        if let Some(new) = &self.0 {
+            // The next start tries again.
+            let _ = fs::remove_file(new);
+        }
+    }
 }
 
 impl SessionFiles {
@@ -146,6 +169,7 @@ impl SessionFiles {
         let path = self.path(shard);
         let new = path.with_added_extension(NEW.trim_start_matches('.'));
         let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+        let new = Unfinished(Some(new));
         file.write_all(format)?;
         Ok(SessionWriter { file, new, path, bytes: format.len() as u64 })
     }
@@ -208,7 +232,7 @@ impl SessionWriter {
     /// The disk or the folder refuses; the file before it stays.
     pub fn finish(self) -> io::Result<()> {
         self.file.sync_all()?;
-        fs::rename(&self.new, &self.path)?;
+        self.new.rename(&self.path)?;
         self.path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
     }
 }

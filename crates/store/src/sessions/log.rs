@@ -1,6 +1,6 @@
 //! A file of sessions that grows with what happens to them.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Write};
 
 use super::{HEAD_BYTES, SessionWriter, head};
@@ -27,7 +27,7 @@ impl SessionWriter {
     /// # Errors
     /// The folder refuses; the file before it stays.
     pub fn go_on(self) -> io::Result<SessionLog> {
-        fs::rename(&self.new, &self.path)?;
+        self.new.rename(&self.path)?;
         let large_bytes = BYTES_MIN.max(self.bytes.saturating_mul(GROWTH_MAX));
         Ok(SessionLog { file: self.file, bytes: self.bytes, large_bytes, room: Vec::new() })
     }

@@ -27,8 +27,11 @@ fn chunks_come_back_and_files_are_private() {
     write(&files, 2, &[b"old"]);
     write(&files, 2, &[b"new"]);
     // Not finished, so it is none.
-    files.write(3).unwrap().chunk(b"x").unwrap();
+    let mut begun = files.write(3).unwrap();
+    begun.chunk(b"x").unwrap();
     assert_eq!(files.shards().unwrap(), [2, 10]);
+    drop(begun);
+    assert_eq!(fs::read_dir(files.folder()).unwrap().count(), 2, "nothing is left of it");
     let (chunks, outcome) = read(&files, 10);
     assert!(outcome.is_ok() && chunks == [b"one".to_vec(), Vec::new(), vec![7; 100_000]]);
     assert_eq!(read(&files, 2).0, [b"new"]);
@@ -125,10 +128,11 @@ fn a_log_is_large_when_it_has_much_more_than_it_began_with() {
 fn files_of_shards_that_are_no_more_go_alone() {
     let folder = Folder::new();
     let files = SessionFiles::at(folder.path());
-    for shard in 0..3 {
+    let begin = |shard| {
         write(&files, shard, &[b"x"]);
-        files.write(shard).unwrap();
-    }
+        files.write(shard).unwrap()
+    };
+    let _begun: Vec<_> = (0..3).map(begin).collect();
     files.clear(2).unwrap();
     assert_eq!(files.shards().unwrap(), [0, 1]);
     assert_eq!(fs::read_dir(files.folder()).unwrap().count(), 4, "what is being written stays");
