@@ -45,3 +45,8 @@ fn asynchronous_python_sdks_hold_a_conversation() {
 fn reliable_asynchronous_python_sdks_hold_a_conversation() {
     converse_reliably("conversation_aio.py", tools::python("tests/sdk/conversation_aio.py"));
 }
+
+#[test]
+fn the_blocking_python_client_sees_its_acks() {
+    converse("fast_answers.py", tools::python("tests/sdk/fast_answers.py"));
+}

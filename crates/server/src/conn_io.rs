@@ -6,16 +6,20 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
 
 use hublet_hub::{Slot, queue::OutQueue};
 use hublet_wire::ws::{Decoder, Role};
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
+use tokio::runtime::Handle;
 
 use crate::mailbox::Mailbox;
 use crate::stream::Stream;
 
 /// Most frames that go into one system call.
 const SLICES_MAX: usize = 64;
+/// How long what a client sends lies there if it must not be answered at once.
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// A socket with its decoder. It holds no buffer while idle.
 #[derive(Debug)]
@@ -46,6 +50,8 @@ struct SocketWaker {
     mailbox: Arc<Mailbox>,
     slot: Slot,
     queued: AtomicBool,
+    /// Runs the pause before the shard looks, where there is one; a box, since hardly any connection has it.
+    pause: Option<Box<Handle>>,
 }
 
 impl Wake for SocketWaker {
@@ -54,8 +60,18 @@ impl Wake for SocketWaker {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        if !self.queued.swap(true, Ordering::AcqRel) {
-            self.mailbox.socket_ready(self.slot);
+        if self.queued.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        match &self.pause {
+            None => self.mailbox.socket_ready(self.slot),
+            Some(runtime) => {
+                let waker = Arc::clone(self);
+                drop(runtime.spawn(async move {
+                    tokio::time::sleep(PAUSE).await;
+                    waker.mailbox.socket_ready(waker.slot);
+                }));
+            }
         }
     }
 }
@@ -81,9 +97,20 @@ pub(crate) enum Write {
 }
 
 impl ConnIo {
-    pub(crate) fn new(stream: Stream, message_bytes_max: usize, slot: Slot, mailbox: &Arc<Mailbox>) -> Self {
-        let wake =
-            Arc::new(SocketWaker { mailbox: Arc::clone(mailbox), slot, queued: AtomicBool::new(false) });
+    /// `is_paced`: what the client sends is read after a pause. To be called where the shard runs.
+    pub(crate) fn new(
+        stream: Stream,
+        message_bytes_max: usize,
+        slot: Slot,
+        mailbox: &Arc<Mailbox>,
+        is_paced: bool,
+    ) -> Self {
+        let wake = Arc::new(SocketWaker {
+            mailbox: Arc::clone(mailbox),
+            slot,
+            queued: AtomicBool::new(false),
+            pause: is_paced.then(|| Box::new(Handle::current())),
+        });
         let waker = Waker::from(Arc::clone(&wake));
         let decoder = Decoder::new(Role::Server, message_bytes_max);
         Self { stream, decoder, waker, wake, shut: false, kept: None }

@@ -213,7 +213,7 @@ impl Node {
         let (answer, begun) = oneshot::channel();
         mailbox.push(Letter::Resume(id, hub, answer), 0);
         let (subprotocol, attempt) = begun.await.ok()?;
-        Some((Reservation { mailbox, id: Some(id), resumes: Some(attempt) }, subprotocol))
+        Some((Reservation { mailbox, id: Some(id), resumes: Some(attempt), is_paced: false }, subprotocol))
     }
 
     async fn enter(
@@ -230,7 +230,7 @@ impl Node {
         let (answer, id) = oneshot::channel();
         mailbox.push(letter(answer), 0);
         let id = id.await.map_err(|_| NotAccepted::Stopping)?;
-        Ok(Reservation { mailbox, id: Some(id), resumes: None })
+        Ok(Reservation { mailbox, id: Some(id), resumes: None, is_paced: false })
     }
 
     /// The time that all shards go by.
@@ -354,6 +354,8 @@ pub(crate) struct Reservation {
     id: Option<ConnId>,
     /// The client was here before.
     resumes: Option<Attempt>,
+    /// See [`Attach::is_paced`].
+    pub(crate) is_paced: bool,
 }
 
 impl Reservation {
@@ -377,7 +379,7 @@ impl Reservation {
     pub(crate) fn attach(mut self, stream: Stream, leftover: Bytes) {
         if let Some(id) = self.id.take() {
             let bytes = leftover.len();
-            let attach = Attach { id, stream, leftover, resumes: self.resumes };
+            let attach = Attach { id, stream, leftover, resumes: self.resumes, is_paced: self.is_paced };
             self.mailbox.push(Letter::Attach(Box::new(attach)), bytes);
         }
     }
@@ -403,6 +405,8 @@ pub(crate) struct Attach {
     pub(crate) leftover: Bytes,
     /// The client was here before.
     pub(crate) resumes: Option<Attempt>,
+    /// The client must not be answered at once.
+    pub(crate) is_paced: bool,
 }
 
 #[cfg(test)]

@@ -262,7 +262,7 @@ impl ShardLoop {
     }
 
     fn attach(&mut self, attach: Attach) {
-        let Attach { id, stream, leftover, resumes } = attach;
+        let Attach { id, stream, leftover, resumes, is_paced } = attach;
         // What happened to the old socket is past before there is a new one.
         self.carry_out_effects();
         if !self.shard.has(id) {
@@ -287,7 +287,7 @@ impl ShardLoop {
             self.shard.attached(id.slot);
             stream
         };
-        let mut io = ConnIo::new(stream, self.message_bytes_max, id.slot, &self.mailbox);
+        let mut io = ConnIo::new(stream, self.message_bytes_max, id.slot, &self.mailbox, is_paced);
         decode(&mut self.shard, &mut io, id.slot, &mut leftover.to_vec(), self.now);
         // The first look registers the waker and writes what waits.
         io.wake();

@@ -11,6 +11,7 @@ mod metrics;
 mod negotiate;
 mod portal_page;
 mod prefix;
+mod quirks;
 mod refusal;
 mod respond;
 mod router;

@@ -20,6 +20,7 @@ use hyper::body::Incoming;
 use super::auth;
 use super::candidate::{self, Candidate, Token};
 use super::negotiate::{self, Choice};
+use super::quirks;
 use super::refusal::{self, Sentence};
 use super::respond::{self, Response, header};
 use super::router::decode;
@@ -42,7 +43,10 @@ pub(super) async fn handshake(
     let on_upgrade = hyper::upgrade::on(&mut request);
     let (request, _) = request.into_parts();
     let response = match welcome(connection, &request, hub).await {
-        Ok((newcomer, response)) => {
+        Ok((mut newcomer, response)) => {
+            if let Newcomer::Client(reservation) = &mut newcomer {
+                reservation.is_paced = quirks::misses_fast_answers(&request.headers);
+            }
             connection.upgrade(on_upgrade, newcomer);
             response
         }
