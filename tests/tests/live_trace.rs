@@ -338,6 +338,11 @@ fn refused_callers_cannot_fill_the_log() {
         for path in ["/client/hubs/chat", "/livetrace"] {
             assert_eq!(http::handshake(&server, path, &[]).status, 401, "{path}");
         }
+        let foreign = http::exchange(
+            &server,
+            b"GET /portal/ HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n",
+        );
+        assert!(foreign.starts_with("HTTP/1.1 403 "), "{foreign}");
     }
     let logs = get(&server, "/api/ext/logs?top=1000", &[]).body;
     let took_s = usize::try_from(began.elapsed().as_secs()).expect("a short time");

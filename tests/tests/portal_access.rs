@@ -361,7 +361,10 @@ fn tokens_of_issuers_sign_in_as_their_roles_allow() {
         assert!(hublet_tests::token::now_s() <= soon + 2, "it goes on");
         std::thread::sleep(std::time::Duration::from_millis(50));
     }
+    let past = hublet_tests::token::now_s() - 100;
     for refused in [
+        // It is good for calls, but its session would be over.
+        json!({"token": issuer.token(&json!({"claims": {"exp": past}}))}),
         json!({"token": issuer.token(&json!({"claims": {"roles": ["Other"]}}))}),
         json!({"token": issuer.token(&json!({"claims": {"iss": "https://other.example"}}))}),
         json!({"token": issuer.token(&json!({"key": "stranger"}))}),

@@ -4,10 +4,10 @@
 
 use std::cmp::Ordering;
 use std::collections::VecDeque;
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Write};
+use std::fs::DirBuilder;
+use std::io;
 use std::net::IpAddr;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Mutex, PoisonError};
@@ -18,15 +18,19 @@ use serde::Serialize;
 
 use crate::caller::{Caller, Who};
 use crate::denied::Refused;
+use crate::line_file::LineFile;
 use crate::rest::rfc3339;
 
 /// File in the data folder.
 const FILE: &str = "audit.jsonl";
 /// Size at which the file becomes `audit.jsonl.1`, in place of the one before.
 const FILE_BYTES_MAX: u64 = 16 << 20;
+/// That one included.
+const FILES: usize = 2;
 /// Actions that are kept in memory.
 pub(crate) const ENTRIES_MAX: usize = 1_000;
-/// Refusals in a minute that are noted of people who are known: whoever may do nothing cannot push out what others did.
+/// Refusals in a minute that are noted of people who are known, and as many of others: whoever may do nothing cannot push
+/// out what others did.
 const REFUSALS_PER_MINUTE_MAX: u32 = 60;
 /// Lines that may wait for the disk.
 const WAITING_MAX: usize = 4_096;
@@ -70,7 +74,7 @@ impl Entry {
     }
 
     /// An action of somebody who could not say who they are.
-    pub(crate) fn of_nobody(from: IpAddr, action: &'static str, refusal: &str) -> Self {
+    fn of_nobody(from: IpAddr, action: &'static str, refusal: &str) -> Self {
         Self::of(None, from, "portal", action, "", Some(refusal))
     }
 
@@ -108,6 +112,7 @@ pub(crate) struct Audit {
     /// The oldest first.
     last: Mutex<VecDeque<Entry>>,
     refusals: Mutex<Refusals>,
+    refused_strangers: Mutex<Refusals>,
     writer: Mutex<Option<Writer>>,
 }
 
@@ -159,6 +164,7 @@ impl Audit {
         Ok(Self {
             last: Mutex::default(),
             refusals: Mutex::default(),
+            refused_strangers: Mutex::default(),
             writer: Mutex::new(Some(Writer { lines, is_full: false, thread })),
         })
     }
@@ -186,8 +192,18 @@ impl Audit {
 
     /// Notes what somebody may not do, if it is known who that is and there were not too many of late.
     pub(crate) fn record_refused(&self, refused: &Refused, from: IpAddr, action: &'static str, target: &str) {
-        let Some(entry) = Entry::of_refused(refused, from, action, target) else { return };
-        let taken = self.refusals.lock().unwrap_or_else(PoisonError::into_inner).take(Instant::now());
+        if let Some(entry) = Entry::of_refused(refused, from, action, target) {
+            self.record_some(&self.refusals, entry);
+        }
+    }
+
+    /// Notes what somebody may not do who could not say who they are, if there were not too many of late.
+    pub(crate) fn record_stranger(&self, from: IpAddr, action: &'static str, refusal: &str) {
+        self.record_some(&self.refused_strangers, Entry::of_nobody(from, action, refusal));
+    }
+
+    fn record_some(&self, refusals: &Mutex<Refusals>, entry: Entry) {
+        let taken = refusals.lock().unwrap_or_else(PoisonError::into_inner).take(Instant::now());
         match taken {
             Taken::Noted => self.record(entry),
             Taken::FirstTooMany => {
@@ -224,18 +240,16 @@ fn write_all(log: &mut Log, lines: &Receiver<Vec<u8>>) {
                         log.data.join(FILE).display()
                     );
                 }
-                log.file = None;
             }
         }
     }
 }
 
-/// The file.
+/// The file, and the one before it.
 struct Log {
     data: PathBuf,
     bytes_max: u64,
-    /// With its length.
-    file: Option<(File, u64)>,
+    file: Option<LineFile>,
 }
 
 impl Log {
@@ -244,39 +258,25 @@ impl Log {
     }
 
     fn write(&mut self, line: &[u8]) -> io::Result<()> {
-        let length = line.len() as u64;
-        if let Some((_, bytes)) = &self.file
-            && bytes + length > self.bytes_max
-        {
-            self.file = None;
+        let mut file = match self.file.take() {
+            Some(file) => file,
+            None => {
+                DirBuilder::new().recursive(true).mode(0o700).create(&self.data)?;
+                LineFile::open(self.data.join(FILE), self.bytes_max, FILES)?
+            }
+        };
+        if !file.is_empty() && file.room() < line.len() as u64 {
+            file.rotate()?;
         }
-        if self.file.is_none() {
-            self.file = Some(self.open(length)?);
-        }
-        if let Some((file, bytes)) = &mut self.file {
-            file.write_all(line)?;
-            *bytes += length;
-        }
+        file.write(line).map_err(|(_, error)| error)?;
+        self.file = Some(file);
         Ok(())
-    }
-
-    /// Opens the file for this many bytes more, a new one if it has too many.
-    fn open(&self, more: u64) -> io::Result<(File, u64)> {
-        DirBuilder::new().recursive(true).mode(0o700).create(&self.data)?;
-        let path = self.data.join(FILE);
-        let open = || OpenOptions::new().append(true).create(true).mode(0o600).open(&path);
-        let file = open()?;
-        let bytes = file.metadata()?.len();
-        if bytes == 0 || bytes + more <= self.bytes_max {
-            return Ok((file, bytes));
-        }
-        fs::rename(&path, self.data.join(format!("{FILE}.1")))?;
-        Ok((open()?, 0))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;

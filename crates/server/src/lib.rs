@@ -16,6 +16,7 @@ mod denied;
 mod http;
 mod hubs;
 mod issuer;
+mod line_file;
 mod listen;
 mod log_tail;
 mod mailbox;

@@ -72,7 +72,7 @@ impl StoreFile {
         let database = match self.open()? {
             Some(database) => database,
             None => {
-                self.create().map_err(|error| self.io(&error))?;
+                self.create()?;
                 self.open()?.ok_or_else(|| self.io(&io::ErrorKind::NotFound.into()))?
             }
         };
@@ -119,20 +119,23 @@ impl StoreFile {
     }
 
     /// Makes a file that only its owner may read, whole or not at all. It never replaces one.
-    fn create(&self) -> io::Result<()> {
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)?;
-        let folder = File::open(&self.folder)?;
-        // Another process may be at the same place.
-        folder.lock()?;
-        if self.path.try_exists()? {
-            return Ok(());
-        }
+    fn create(&self) -> Result<(), StoreError> {
         let new = self.folder.join(NEW_FILE);
-        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+        let begin = || {
+            fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)?;
+            let folder = File::open(&self.folder)?;
+            // Another process may be at the same place.
+            folder.lock()?;
+            if self.path.try_exists()? {
+                return Ok(None);
+            }
+            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+            Ok(Some(folder))
+        };
+        let Some(folder) = begin().map_err(|error| self.io(&error))? else { return Ok(()) };
         // Closing it writes everything; its name is given only then.
-        drop(open(&new).map_err(|failure| io::Error::other(failure.of(&new.as_path().into())))?);
-        fs::rename(&new, &self.path)?;
-        folder.sync_all()
+        drop(open(&new).map_err(|failure| failure.of(&self.path))?);
+        fs::rename(&new, &self.path).and_then(|()| folder.sync_all()).map_err(|error| self.io(&error))
     }
 
     fn io(&self, error: &io::Error) -> StoreError {

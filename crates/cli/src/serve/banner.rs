@@ -92,9 +92,21 @@ fn lines(
     }
     lines.push(("data", config.data.display().to_string()));
     if config.development && has_keys {
-        lines.push(("try it", format!("hublet connect --hub {HUB}")));
+        lines.extend(
+            services
+                .first()
+                .map(|service| ("try it", format!("hublet connect --hub {HUB}{}", chosen(service)))),
+        );
     }
     Ok(lines)
+}
+
+/// How a command is told of the service, if it would ask another one by itself.
+fn chosen(service: &ConnectionString) -> String {
+    match service.reveal() {
+        known if known == ConnectionString::development().reveal() => String::new(),
+        other => format!(" --connection-string '{other}'"),
+    }
 }
 
 /// The addresses as URLs. Both loopback addresses with one port are `localhost`, and so is what listens everywhere.

@@ -221,7 +221,9 @@ fn check_host<B>(
     match portal::check_host(connection, &request) {
         Ok(()) => Ok(http::Request::from_parts(request, body)),
         Err(denied) => {
-            tracing::info!(reason = %denied, "a request was refused");
+            if connection.context.refusals.may_tell() {
+                tracing::info!(reason = %denied, "a request was refused");
+            }
             Err(Box::new(match place {
                 Place::Rest { .. } | Place::Ext { .. } => rest::refusal(denied),
                 _ => respond::text(StatusCode::FORBIDDEN, denied.to_string()),

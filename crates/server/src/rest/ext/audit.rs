@@ -84,15 +84,17 @@ pub(super) fn record_sign_in(
     connection: &Connection,
     outcome: Result<session::SignedIn, RestError>,
 ) -> Result<Response, RestError> {
-    let audit = &connection.context.audit;
+    let (audit, refusals) = (&connection.context.audit, &connection.context.refusals);
     match outcome {
         Ok(session::SignedIn { response, caller }) => {
             audit.record(Entry::new(&caller, "session.create", "", None));
             Ok(response)
         }
         Err(RestError::SignIn(denied)) => {
-            tracing::info!(reason = %denied, "somebody could not sign in to the portal");
-            audit.record(Entry::of_nobody(connection.peer, "session.refused", &denied.to_string()));
+            if refusals.may_tell() {
+                tracing::info!(reason = %denied, "somebody could not sign in to the portal");
+            }
+            audit.record_stranger(connection.peer, "session.refused", &denied.to_string());
             Err(RestError::SignIn(denied))
         }
         Err(error) => Err(error),

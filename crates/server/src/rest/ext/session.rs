@@ -6,6 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 use http::StatusCode;
 use http::header::{HeaderValue, SET_COOKIE};
 use http::request::Parts;
+use hublet_wire::jwt::TokenError;
 use hyper::body::Incoming;
 use serde::{Deserialize, Serialize};
 
@@ -144,6 +145,10 @@ async fn check(
                 Who::Key(_) | Who::Development => return Err(RestError::SignIn(Denied::Issuer)),
             };
             let left = u64::try_from(ends.saturating_sub(now_s())).unwrap_or_default();
+            if left == 0 {
+                // Calls have some minutes more, for clocks that differ; a session that is over would help nobody.
+                return Err(RestError::SignIn(Denied::Token(TokenError::Expired)));
+            }
             Ok((holder, who, access, Some(Duration::from_secs(left))))
         }
         Some(Credential {
