@@ -7,11 +7,15 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::RecvTimeoutError;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hublet_client::{ClientAccess, ConnectionString};
 use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 
+use crate::raw::PATIENCE;
+
+/// Between two looks at the log.
+const PAUSE: Duration = Duration::from_millis(5);
 /// Lines of the log that a failing test shows.
 const SHOWN: usize = 40;
 
@@ -128,6 +132,18 @@ impl Server {
     /// The log so far.
     pub fn log(&self) -> String {
         self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Waits until the log has this: it comes by another way than what a client sees.
+    ///
+    /// # Panics
+    /// When it does not come.
+    pub fn expect_log(&self, text: &str) {
+        let begun = Instant::now();
+        while !self.log().contains(text) {
+            assert!(begun.elapsed() < PATIENCE, "the log has no {text:?}:\n{}", self.log());
+            std::thread::sleep(PAUSE);
+        }
     }
 
     /// Sends a signal.

@@ -163,8 +163,7 @@ fn fewer_shards_and_files_that_cannot_be_used_do_not_prevent_a_start() {
     });
     let folder = {
         let server = rig.server.take().expect("a service");
-        let log = server.log();
-        assert!(log.contains("fewer shards than before"), "{log}");
+        server.expect_log("fewer shards than before");
         server.stop_and_take_folder()
     };
     let file = folder.join("hublet-data/sessions/shard-0");
@@ -174,7 +173,7 @@ fn fewer_shards_and_files_that_cannot_be_used_do_not_prevent_a_start() {
     std::fs::write(&file, bytes).expect("a file");
     let arguments: Vec<&str> = rig.arguments.iter().map(String::as_str).collect();
     let server = start(folder, &arguments);
-    assert!(server.log().contains("cannot be read, so they are lost"), "{}", server.log());
+    server.expect_log("cannot be read, so they are lost");
     assert!(!server.folder().join("hublet-data/sessions").exists());
     // A folder that is no folder.
     std::fs::create_dir_all(server.folder().join("hublet-data")).expect("a folder");

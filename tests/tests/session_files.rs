@@ -55,12 +55,12 @@ fn files_that_were_swapped_are_told_and_their_sessions_end() {
         fs::rename(file(&folder, 1), file(&folder, 0)).expect("a file");
         fs::rename(file(&folder, 9), file(&folder, 1)).expect("a file");
         rig.start_again(folder);
-        let log = rig.server().log();
         for (of, its_file) in [(0, 1), (1, 0)] {
             let found = members.iter().filter(|client| shard(client) == of).count();
             let said = format!("shard={its_file} of_shards={{{of}}} sessions={found} ended={found}");
-            assert!(log.contains(&said), "{durability}: {said}: {log}");
+            rig.server().expect_log(&said);
         }
+        let log = rig.server().log();
         assert_eq!(log.matches("has sessions of other shards").count(), 2, "{durability}: {log}");
         assert!(!log.contains("are taken up"), "{durability}: {log}");
         let gone = rig.upstream.wait_for(members.len(), |call| call.event() == "disconnected");
@@ -86,8 +86,7 @@ fn a_copy_of_a_file_changes_nothing() {
         fs::copy(file(&folder, 0), file(&folder, 7)).expect("a copy");
         rig.start_again(folder);
         let found = members.iter().filter(|client| shard(client) == 0).count();
-        let said = format!("shard=7 of_shards={{0}} sessions={found} ended=0");
-        assert!(rig.server().log().contains(&said), "{durability}: {}", rig.server().log());
+        rig.server().expect_log(&format!("shard=7 of_shards={{0}} sessions={found} ended=0"));
         members.iter_mut().for_each(Reliable::be_there);
         publish(&rig, "two");
         for client in &mut members {

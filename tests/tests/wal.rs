@@ -119,11 +119,8 @@ fn a_torn_log_is_read_to_its_end_and_said() {
         fs::write(log, bytes).expect("a log");
     }
     rig.start_again(folder);
-    let log = rig.server().log();
-    assert!(
-        log.contains("The log of sessions is taken up to here") && log.contains("its end is missing"),
-        "{log}"
-    );
+    rig.server().expect_log("The log of sessions is taken up to here");
+    rig.server().expect_log("its end is missing");
     for client in &mut clients {
         assert_eq!(client.read()["event"], "connected");
     }
@@ -141,7 +138,7 @@ fn fewer_shards_end_the_sessions_of_the_others() {
         let gone = calls.iter().filter(|call| call.event() == "disconnected").count();
         gone > 0 && gone < clients.len()
     });
-    assert!(rig.server().log().contains("fewer shards than before"));
+    rig.server().expect_log("fewer shards than before");
     assert!(sessions(&rig).join("shard-0").exists() && !sessions(&rig).join("shard-1").exists());
 }
 
