@@ -108,6 +108,10 @@ fn publish(clients: &mut Clients, args: &Args) -> Result<()> {
                 return Ok(());
             };
             let bytes = client.received() - *counted;
+            if lengths.is_none() && bytes < u64::from(args.payload) {
+                // A part of the first message, or a ping, tells nothing about the others.
+                return Ok(());
+            }
             let lengths = *lengths.get_or_insert_with(|| Lengths::of_first(args.clients.numbering(), bytes));
             let (count, bytes) = lengths.whole(*arrived + 1, bytes);
             *counted += bytes;
