@@ -167,6 +167,12 @@ fn fewer_shards_and_files_that_cannot_be_used_do_not_prevent_a_start() {
         server.stop_and_take_folder()
     };
     let file = folder.join("hublet-data/sessions/shard-0");
+    let whole = std::fs::read(&file).expect("sessions");
+    std::fs::write(&file, [&whole, &b"more"[..]].concat()).expect("a file");
+    let arguments: Vec<&str> = rig.arguments.iter().map(String::as_str).collect();
+    let server = start(folder, &arguments);
+    server.expect_log("are taken up to where their file is damaged");
+    let folder = server.stop_and_take_folder();
     let mut bytes = std::fs::read(&file).expect("sessions");
     let last = bytes.len() - 1;
     bytes[last] ^= 1;

@@ -97,6 +97,19 @@ fn a_copy_of_a_file_changes_nothing() {
     }
 }
 
+#[test]
+fn what_cannot_be_removed_is_not_taken_up() {
+    let mut rig = rig("restart");
+    let mut members = members(&rig, 4);
+    let folder = end(&mut rig, "restart", &mut members);
+    // As if the service might not write there: it may be root.
+    let obstacle = folder.join("hublet-data/sessions/probe");
+    fs::create_dir(&obstacle).expect("a folder");
+    rig.start_again(folder);
+    rig.server().expect_log("could not be removed once they are taken up, so they are not");
+    members.iter().for_each(expect_refusal);
+}
+
 /// A service, and one beside it that has the same data folder.
 fn two_services() -> [Server; 2] {
     let first = Server::start();
@@ -113,7 +126,7 @@ fn client_of(server: &Server, text: &str) -> Reliable {
     client
 }
 
-const IS_TAKEN: &str = "Another service keeps its sessions in";
+const IS_TAKEN: &str = "There are sessions of another service in";
 
 #[test]
 fn of_two_services_with_one_folder_the_second_to_stop_keeps_nothing() {

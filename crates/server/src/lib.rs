@@ -286,8 +286,8 @@ impl Server {
         let is_free = self.claim.is_free();
         if !is_free {
             tracing::error!(
-                "Another service keeps its sessions in {}, so those of this one end. Give each service a data folder of \
-                 its own.",
+                "There are sessions of another service in {}, or such as cannot be removed, so those of this one end. Give \
+                 each service a data folder of its own that it can write to.",
                 SessionFiles::at(&self.config.data).folder().display()
             );
         }

@@ -116,6 +116,7 @@ impl LeftBehind {
 }
 
 /// Sessions that were read, what shards had sent each other, and group states.
+#[derive(Default)]
 pub(crate) struct FoundSessions {
     /// Of each file the sessions, and the shard that it is of.
     by_shard: Vec<(usize, Saved)>,
@@ -126,8 +127,18 @@ pub(crate) struct FoundSessions {
 }
 
 impl FoundSessions {
-    /// Reads what the process before left. What cannot be read is lost, which the log tells.
+    /// Reads what the process before left. What cannot be read is lost, which the log tells; and so is what cannot be removed
+    /// afterwards, since it must not be taken up twice.
     pub(crate) fn read(files: &SessionFiles) -> Self {
+        if let Err(error) = files.check_writable() {
+            tracing::error!(
+                %error,
+                "Sessions in {} could not be removed once they are taken up, so they are not: their clients connect \
+                 anew. Let the service write there, or remove the folder.",
+                files.folder().display()
+            );
+            return Self::default();
+        }
         let shards = files.shards().unwrap_or_else(|error| {
             lost(files, &error);
             Vec::new()
@@ -148,6 +159,14 @@ impl FoundSessions {
                     what,
                     "The log of sessions is taken up to here. That is as it should be if the process was killed while it \
                      wrote; else check the disk."
+                ),
+                Err(error) if !saved.is_empty() => tracing::error!(
+                    shard,
+                    sessions = saved.len(),
+                    %error,
+                    "Sessions of reliable clients in {} are taken up to where their file is damaged; others are lost. \
+                     Their clients connect anew.",
+                    files.folder().display()
                 ),
                 Err(error) => lost(files, &error),
             }

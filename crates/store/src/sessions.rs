@@ -21,6 +21,8 @@ const FOLDER: &str = "sessions";
 const PREFIX: &str = "shard-";
 /// What the name of a file ends with that is still being written.
 const NEW: &str = ".new";
+/// Name of a file that is made and removed to see whether that can be done.
+const PROBE: &str = "probe";
 /// The first line of each file. What a chunk holds is part of the format.
 const FORMAT: &[u8] = b"hublet sessions 1\n";
 /// The first line of each log.
@@ -162,6 +164,19 @@ impl SessionFiles {
     /// As there.
     pub fn lock_if_there(&self) -> io::Result<Option<File>> {
         if self.folder.is_dir() { self.lock().map(Some) } else { Ok(None) }
+    }
+
+    /// Whether files can be removed there. That there is no folder is no error.
+    ///
+    /// # Errors
+    /// They cannot.
+    pub fn check_writable(&self) -> io::Result<()> {
+        if !self.folder.is_dir() {
+            return Ok(());
+        }
+        let probe = self.folder.join(PROBE);
+        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&probe)?;
+        fs::remove_file(probe)
     }
 
     fn begin(&self, shard: usize, format: &[u8]) -> io::Result<SessionWriter> {
