@@ -11,7 +11,7 @@ use hublet_tests::raw::{PATIENCE, RawClient};
 use hublet_tests::token::{OWN_KEY, now_s, signed};
 use hublet_tests::upstream::{Reply, Upstream};
 use hublet_tests::{JSON, JSON_RELIABLE, Server, recovery, tools};
-use hublet_wire::ws::{CloseCode, Opcode};
+use hublet_wire::ws::{CloseCode, Opcode, encode_masked, encode_masked_close};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
@@ -400,6 +400,30 @@ fn the_overview_says_the_same() {
     assert_eq!(history["stepSeconds"], 5);
     let first = &history["value"][0];
     assert!(first["time"].is_string() && first["totals"]["messagesOut"].is_u64(), "{history}");
+}
+
+/// Frames may come in one segment with the head of the handshake: they are bytes of the client like all others.
+#[test]
+fn bytes_that_come_with_the_handshake_count() {
+    let server = Server::start();
+    let url = server.client_url("chat", Some("ann"), &ROLES, &[]);
+    let (authority, path) = url.strip_prefix("ws://").and_then(|rest| rest.split_once('/')).expect("a URL");
+    let send = r#"{"type":"sendToGroup","group":"room","dataType":"text","data":"x"}"#;
+    let mut frames = Vec::new();
+    encode_masked(Opcode::Text, send.as_bytes(), [1, 2, 3, 4], &mut frames);
+    encode_masked_close(CloseCode::NORMAL, "", [1, 2, 3, 4], &mut frames);
+    let mut bytes = format!(
+        "GET /{path} HTTP/1.1\r\nHost: {authority}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+         Sec-WebSocket-Protocol: json.webpubsub.azure.v1\r\n\r\n"
+    )
+    .into_bytes();
+    bytes.extend(&frames);
+    let answer = http::exchange(&server, &bytes);
+    assert!(answer.starts_with("HTTP/1.1 101 "), "{answer}");
+    let overview = call(&server, "GET", "/api/ext/overview", &[], b"").body;
+    let totals = &serde_json::from_str::<Value>(&overview).expect("JSON")["totals"];
+    assert_eq!((&totals["messagesIn"], &totals["bytesIn"]), (&json!(1), &json!(frames.len())), "{totals}");
 }
 
 /// The names of metrics in an expression of Prometheus or a template.

@@ -118,9 +118,11 @@ pub struct Counters {
     pub restored: u64,
     /// Connections that ended.
     pub closed: Closed,
-    /// Data messages that clients sent.
+    /// Data messages that clients sent: sends to groups, events, invocations, parts of streams and group states, whatever
+    /// came of them, and each message of a simple client.
     pub messages_in: u64,
-    /// Data messages for clients, once for each receiver.
+    /// Data messages for clients, once for each receiver: what groups and the service send, ends of streams and news of
+    /// group states included. Answers to invocations and other requests are none.
     pub messages_out: u64,
     /// Bytes written to clients' sockets, before TLS.
     pub bytes_out: u64,

@@ -63,7 +63,6 @@ impl Shard {
     /// A client's messages are carried out one after another: one that comes while an event handler owes the client
     /// an answer waits.
     fn message(&mut self, slot: Slot, frame: Frame<'_>, now: Millis) {
-        self.counters.messages_in += 1;
         if self.conns.get(slot as usize).and_then(Conn::turn).is_some() {
             self.hold(slot, frame, now);
         } else {
@@ -73,6 +72,7 @@ impl Shard {
 
     pub(crate) fn execute(&mut self, slot: Slot, frame: Frame<'_>, now: Millis) {
         let Some(conn) = self.conns.get(slot as usize) else { return };
+        self.counters.messages_in += u64::from(conn.protocol.pubsub().is_none());
         match &conn.protocol {
             Protocol::PubSub(subprotocol) => {
                 let subprotocol = *subprotocol;
@@ -120,6 +120,7 @@ impl Shard {
         if self.traces_messages() {
             self.trace_request(slot, &op);
         }
+        self.counters.messages_in += u64::from(is_data_message(&op));
         match op {
             ClientOp::Ping => self.control(slot, |format| format.pong_frame()),
             ClientOp::SequenceAck { sequence_id } => self.acknowledged_up_to(slot, sequence_id),
@@ -273,6 +274,19 @@ impl Shard {
         publish.excluded = if no_echo { smallvec![conn.id] } else { SmallVec::new() };
         Some(publish)
     }
+}
+
+/// Whether a request carries data of the application, so that it counts as a message. What only tells the service what to
+/// do does not, nor do pings and acknowledgements.
+fn is_data_message(op: &ClientOp<'_>) -> bool {
+    matches!(
+        op,
+        ClientOp::SendToGroup { .. }
+            | ClientOp::Event { .. }
+            | ClientOp::Invoke { .. }
+            | ClientOp::StreamData { .. }
+            | ClientOp::SetGroupState { state: Some(_), .. }
+    )
 }
 
 /// A data message as it came from the socket.

@@ -35,6 +35,12 @@ impl Bench {
 
     /// A JSON client in the group `g` that may send there.
     pub(crate) fn connect(&mut self, reliable: bool) -> ConnId {
+        self.connect_as(Protocol::PubSub(Subprotocol { format: Format::Json, reliable }))
+    }
+
+    /// A client in the group `g` that may send there.
+    pub(crate) fn connect_as(&mut self, protocol: Protocol) -> ConnId {
+        let reliable = protocol.is_reliable();
         self.nonce += 1;
         let id = self.shard.reserve([self.nonce; 11], self.now);
         let accept = Accept {
@@ -42,7 +48,7 @@ impl Bench {
             user: None,
             permissions: Permissions::from_roles(["webpubsub.sendToGroup.g"]),
             groups: vec!["g".into()],
-            protocol: Protocol::PubSub(Subprotocol { format: Format::Json, reliable }),
+            protocol,
             custom_subprotocol: None,
             host: "localhost".into(),
             state: None,

@@ -294,6 +294,7 @@ impl ShardLoop {
         self.sockets[at] = Some(io);
     }
 
+        self.meter.bytes_in += leftover.len() as u64;
     /// Reads the sockets that are ready; `true` when some are left for the next turn.
     fn read_ready(&mut self) -> bool {
         self.mailbox.take_ready(&mut self.ready);

@@ -5,7 +5,7 @@ use hublet_wire::ws::{Event, ProtocolError};
 
 use super::*;
 use crate::testing::{Bench, RETENTION_MS};
-use crate::{Command, ConnOp, Target};
+use crate::{Command, ConnOp, Target, Verdict};
 
 /// What a client can meet, and how its end is counted.
 type Case = (CloseCategory, bool, fn(&mut Bench, ConnId));
@@ -95,6 +95,63 @@ fn messages_are_counted_for_each_receiver() {
     let numbers = bench.shard.numbers();
     assert!(numbers.counters.bytes_out >= written + read as u64);
     assert_eq!(numbers.queued_bytes, 0);
+}
+
+/// operations.md §3: `wps_messages_total` counts data messages alone.
+#[test]
+fn what_carries_data_is_a_message() {
+    let mut bench = Bench::new();
+    let id = bench.connect(true);
+    let requests = [
+        (r#"{"type":"ping"}"#, 0),
+        (r#"{"type":"joinGroup","group":"g","ackId":1}"#, 0),
+        (r#"{"type":"leaveGroup","group":"g"}"#, 0),
+        (r#"{"type":"sequenceAck","sequenceId":0}"#, 0),
+        (r#"{"type":"sendToGroup","group":"g","dataType":"text","data":"a","ackId":2}"#, 1),
+        (r#"{"type":"sendToGroup","group":"g","dataType":"text","data":"a","ackId":2}"#, 1),
+        (r#"{"type":"invoke","invocationId":"1","target":"event","event":"e"}"#, 1),
+        (r#"{"type":"cancelInvocation","invocationId":"1"}"#, 0),
+        (r#"{"type":"invoke","invocationId":"1","target":"group","event":"e"}"#, 0),
+        (r#"{"type":"sendToGroup","group":"g","stream":{"streamId":"s"}}"#, 0),
+        (r#"{"type":"streamData","streamId":"s","streamSequenceId":1,"dataType":"text","data":"a"}"#, 1),
+        (r#"{"type":"streamData","streamId":"s"}"#, 0),
+        (r#"{"type":"streamEnd","streamId":"s"}"#, 0),
+        (r#"{"type":"setGroupState","group":"g","state":{"k":"v"}}"#, 1),
+        (r#"{"type":"setGroupState","group":"g"}"#, 0),
+        (r#"{"type":"subscribeGroupState","group":"g"}"#, 0),
+        (r#"{"type":"event","event":"e","dataType":"text","data":"a"}"#, 1),
+        // It waits for the event's handler, and counts when its turn comes.
+        (r#"{"type":"event","event":"e","dataType":"text","data":"b"}"#, 0),
+        (r#"{"type":"ping"}"#, 0),
+    ];
+    let messages = |bench: &Bench| bench.shard.numbers().counters.messages_in;
+    for (request, count) in requests {
+        let before = messages(&bench);
+        bench.text(id, request);
+        assert_eq!(messages(&bench) - before, count, "{request}");
+    }
+    let before = messages(&bench);
+    let last = bench
+        .told()
+        .iter()
+        .rev()
+        .find_map(|told| told.strip_prefix("event ")?.split(' ').next()?.parse().ok());
+    bench.answer(id, last.unwrap(), Verdict::Heard);
+    assert_eq!(messages(&bench) - before, 1);
+    bench.text(id, "{bad");
+    assert_eq!(messages(&bench) - before, 1, "no message of its subprotocol");
+}
+
+#[test]
+fn each_message_of_a_simple_client_counts() {
+    let mut bench = Bench::new();
+    let [asks, sends] =
+        [Protocol::SimpleEvent, Protocol::SimpleSendToGroup { group: "g".into(), no_echo: false }]
+            .map(|protocol| bench.connect_as(protocol));
+    bench.text(asks, "a");
+    bench.text(sends, "b");
+    bench.text(sends, "");
+    assert_eq!(bench.shard.numbers().counters.messages_in, 3);
 }
 
 #[test]
