@@ -136,30 +136,34 @@ pub fn reply<'a>(
     body: Bytes,
 ) -> Result<Option<(Payload, Metadata)>, InvalidAnswer> {
     let metadata = metadata(headers)?;
-    if body.is_empty() {
-        // Metadata needs a message to be on, and the content type of nothing says nothing.
-        return Ok((!metadata.is_empty()).then_some((Payload::Text(body), metadata)));
-    }
-    Ok(Some((payload(content_type.unwrap_or_default(), body)?, metadata)))
+    // The content type of nothing says nothing.
+    let payload = if body.is_empty() { None } else { payload(content_type.unwrap_or_default(), body)? };
+    Ok(match payload {
+        // Metadata needs a message to be on.
+        None if !metadata.is_empty() => Some((Payload::Text(Bytes::new()), metadata)),
+        payload => payload.map(|payload| (payload, metadata)),
+    })
 }
 
-fn payload(content_type: &[u8], body: Bytes) -> Result<Payload, InvalidAnswer> {
+/// `None`: JSON `null`, which SDKs drop or break on (client-protocols.md §3.5), so that it is taken for an empty body.
+fn payload(content_type: &[u8], body: Bytes) -> Result<Option<Payload>, InvalidAnswer> {
     let media_type = content_type.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
     let is = |known: &str| media_type.eq_ignore_ascii_case(known.as_bytes());
     if media_type.is_empty() || is("application/octet-stream") {
-        Ok(Payload::Binary(body))
+        Ok(Some(Payload::Binary(body)))
     } else if is("text/plain") {
         match simdutf8::basic::from_utf8(&body) {
-            Ok(_) => Ok(Payload::Text(body)),
+            Ok(_) => Ok(Some(Payload::Text(body))),
             Err(_) => Err(InvalidAnswer::ReplyText),
         }
     } else if is("application/json") {
         match simdutf8::basic::from_utf8(&body) {
-            Ok(text) if json::is_valid(text) => Ok(Payload::Json(body)),
+            Ok(text) if text.trim_ascii() == "null" => Ok(None),
+            Ok(text) if json::is_valid(text) => Ok(Some(Payload::Json(body))),
             _ => Err(InvalidAnswer::ReplyJson),
         }
     } else if is("application/x-protobuf") {
-        if any::is_any(&body) { Ok(Payload::Protobuf(body)) } else { Err(InvalidAnswer::ReplyProtobuf) }
+        if any::is_any(&body) { Ok(Some(Payload::Protobuf(body))) } else { Err(InvalidAnswer::ReplyProtobuf) }
     } else {
         let shown = &content_type[..content_type.len().min(SHOWN_BYTES_MAX)];
         Err(InvalidAnswer::ReplyType(String::from_utf8_lossy(shown).into_owned()))
@@ -319,6 +323,24 @@ mod tests {
                 Ok(None),
                 "{content_type:?}"
             );
+        }
+    }
+
+    #[test]
+    fn json_null_is_as_good_as_an_empty_body() {
+        let json = Some(&b"application/json; charset=utf-8"[..]);
+        for body in ["null", " null\r\n"] {
+            assert_eq!(reply(json, [], Bytes::from_static(body.as_bytes())), Ok(None), "{body:?}");
+        }
+        let with_metadata = reply(json, [("x-webpubsub-metadata-a", &b"b"[..])], Bytes::from_static(b"null"));
+        let metadata = vec![("a".to_owned(), "b".to_owned())];
+        assert_eq!(with_metadata, Ok(Some((Payload::Text(Bytes::new()), metadata))));
+        let text = Bytes::from_static(b"null");
+        let read = reply(Some(b"text/plain"), [], text.clone());
+        assert_eq!(read, Ok(Some((Payload::Text(text), Metadata::new()))), "a text like any other");
+        for body in ["[null]", "\"null\""] {
+            let body = Bytes::from_static(body.as_bytes());
+            assert_eq!(reply(json, [], body.clone()), Ok(Some((Payload::Json(body), Metadata::new()))));
         }
     }
 
