@@ -282,30 +282,39 @@ impl Shard {
     pub(crate) fn unsubscribe_group_state(&mut self, slot: Slot, group: &str, ack_id: Option<u64>) {
         self.acknowledged(slot, ack_id, |_| Ok(()));
         let Some((hub, conn)) = self.hub_and_id(slot) else { return };
-        let states = self.conns.get_mut(slot as usize).and_then(|conn| conn.extra.as_mut()?.states.as_mut());
-        if states.is_some_and(|states| states.subscribed.remove(group)) {
+        if self.own_states(slot).is_some_and(|states| states.subscribed.remove(group)) {
             self.end_subscription(hub, conn, Arc::from(group));
         }
     }
 
     /// A connection left a group: its state there goes.
-    pub(crate) fn drop_state(&mut self, slot: Slot, group: &Arc<str>) {
-        let states = self.conns.get_mut(slot as usize).and_then(|conn| conn.extra.as_mut()?.states.as_mut());
-        if states.is_some_and(|states| states.set.remove(group)) {
-            self.change_state(slot, group, None);
+    pub(crate) fn drop_state(&mut self, slot: Slot, group: &str) {
+        let states = self.own_states(slot);
+        if let Some(group) = states.and_then(|states| states.set.take(group)) {
+            self.change_state(slot, &group, None);
+        }
+    }
+
+    /// A connection left all groups: all its states go, those in groups that it was not in as well.
+    pub(crate) fn clear_states(&mut self, slot: Slot) {
+        while let Some(group) = self.own_states(slot).and_then(|states| states.set.pop_first()) {
+            self.change_state(slot, &group, None);
         }
     }
 
     /// A connection ends: nothing of it stays.
     pub(crate) fn drop_states(&mut self, slot: Slot) {
-        let states = self.conns.get_mut(slot as usize).and_then(|conn| conn.extra.as_mut()?.states.take());
-        let (Some(states), Some((hub, conn))) = (states, self.hub_and_id(slot)) else { return };
-        for group in states.subscribed {
-            self.end_subscription(Arc::clone(&hub), conn, group);
+        if let Some(hub_and_id) = self.hub_and_id(slot) {
+            let (hub, conn) = hub_and_id;
+            while let Some(group) = self.own_states(slot).and_then(|states| states.subscribed.pop_first()) {
+                self.end_subscription(Arc::clone(&hub), conn, group);
+            }
         }
-        for group in states.set {
-            self.change_state(slot, &group, None);
-        }
+        self.clear_states(slot);
+    }
+
+    fn own_states(&mut self, slot: Slot) -> Option<&mut OwnStates> {
+        self.conns.get_mut(slot as usize)?.extra.as_mut()?.states.as_mut()
     }
 
     fn end_subscription(&mut self, hub: Arc<str>, conn: ConnId, group: Arc<str>) {
@@ -346,3 +355,6 @@ impl Shard {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -323,8 +323,10 @@ impl Shard {
         conn.groups.len() + new.len() <= max
     }
 
-    /// Removes a connection from a group it may or may not be in.
+    /// Removes a connection from a group it may or may not be in. Its state there goes in both cases: one may be set without
+    /// being a member.
     pub(crate) fn leave(&mut self, slot: Slot, group: &str) {
+        self.drop_state(slot, group);
         self.settle();
         let Some(conn) = self.conns.get(slot as usize) else { return };
         let Some(key) = self.hubs.get(conn.hub).and_then(|hub| hub.groups.key(group)) else { return };
@@ -381,6 +383,7 @@ impl Shard {
         {
             self.leave_at(slot, last);
         }
+        self.clear_states(slot);
     }
 
     /// Takes a connection out of every index, so that it receives and counts no more; its slot and queue stay. The
@@ -388,9 +391,10 @@ impl Shard {
     fn detach(&mut self, slot: Slot, ending: Ending<'_>) {
         self.counters.closed.count(ending.category);
         self.cancel_invocations(slot);
+        // First its subscriptions: of what it leaves now it is told no more.
+        self.drop_states(slot);
         self.leave_all(slot);
         self.cancel_streams(slot);
-        self.drop_states(slot);
         self.trace_end(slot, ending.told);
         self.tell_disconnected(slot, ending.told);
         if let Some(log) = self.log_of(slot) {
