@@ -214,7 +214,7 @@ impl Shard {
     }
 
     /// Whether a request with this ack id succeeded lately.
-    fn has_succeeded(&self, slot: Slot, ack_id: u64) -> bool {
+    pub(crate) fn has_succeeded(&self, slot: Slot, ack_id: u64) -> bool {
         let seen = self.conns.get(slot as usize).and_then(|conn| conn.acks.as_deref());
         seen.is_some_and(|acks| acks.contains(ack_id))
     }

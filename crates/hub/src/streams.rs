@@ -55,6 +55,9 @@ impl Shard {
         no_echo: bool,
         ack_id: Option<u64>,
     ) {
+        if self.is_repeated_start(slot, stream_id, ack_id) {
+            return;
+        }
         let allowed = self.check(slot, GroupAction::Send, group);
         let group_name = self.group_name(slot, group);
         let now = self.now;
@@ -94,10 +97,24 @@ impl Shard {
         self.control(slot, |format| format.stream_ack_frame(stream_id, 1));
     }
 
+    /// Answers a start whose ack id succeeded before; false for all others.
+    fn is_repeated_start(&mut self, slot: Slot, stream_id: &str, ack_id: Option<u64>) -> bool {
+        let Some(ack_id) = ack_id.filter(|ack_id| self.has_succeeded(slot, *ack_id)) else { return false };
+        self.acknowledge(slot, ack_id, Err(AckError::Duplicate(ack_id)));
+        // One who missed the ack of its start missed how far the stream is as well.
+        if let Some(expected) = self.stream(slot, stream_id).map(|stream| stream.expected) {
+            self.control(slot, |format| format.stream_ack_frame(stream_id, expected));
+        }
+        true
+    }
+
     /// A start that breaks a rule. A stream of that id stays as it is.
     pub(crate) fn refuse_stream(&mut self, slot: Slot, stream_id: &str, ack_id: Option<u64>) {
         const WHY: &str =
             "A stream starts without data, with an id of at most 128 bytes and an idle time above 0.";
+        if self.is_repeated_start(slot, stream_id, ack_id) {
+            return;
+        }
         if let Some(ack_id) = ack_id {
             self.acknowledge(slot, ack_id, Err(AckError::BadRequest(WHY)));
         }

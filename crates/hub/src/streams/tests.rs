@@ -46,12 +46,65 @@ fn starts() {
         bench.read_members(ann, &["/type", "/ackId", "/expectedSequenceId"]),
         ["ack 7", "streamAck 1"]
     );
-    // Again with the same ack id: the first one succeeded.
     bench.text(ann, r#"{"type":"sendToGroup","group":"g","ackId":8,"stream":{"streamId":"t"}}"#);
     assert_eq!(
         bench.read_members(ann, &["/type", "/error/name"]),
         ["ack BadRequest", "streamClosed BadRequest"]
     );
+}
+
+/// client-protocols.md §5.8: a start is a request like any other.
+#[test]
+fn a_start_that_is_repeated_is_a_duplicate() {
+    const TOLD: &[&str] = &["/type", "/ackId", "/streamId", "/expectedSequenceId", "/error/name"];
+    let (mut bench, ann, bob) = pair(true);
+    bench.text(
+        ann,
+        r#"{"type":"sendToGroup","group":"g","ackId":1,"dataType":"text","data":"x","noEcho":true}"#,
+    );
+    bench.text(ann, r#"{"type":"sendToGroup","group":"g","ackId":1,"stream":{"streamId":"t"}}"#);
+    assert_eq!(bench.read_members(ann, TOLD), ["ack 1", "ack 1 Duplicate"], "the id was another request's");
+    bench.text(ann, r#"{"type":"streamData","streamId":"t"}"#);
+    assert_eq!(bench.read_members(ann, TOLD), ["streamClosed t StreamNotFound"], "no second stream began");
+
+    let start = r#"{"type":"sendToGroup","group":"g","noEcho":true,"ackId":2,"stream":{"streamId":"t"}}"#;
+    bench.text(ann, start);
+    assert_eq!(bench.read_members(ann, TOLD), ["ack 2", "streamAck t 1"]);
+    bench.cut(ann);
+    assert!(bench.come_back(ann));
+    bench.read(ann);
+    bench.text(ann, start);
+    assert_eq!(bench.read_members(ann, TOLD), ["ack 2 Duplicate", "streamAck t 1"]);
+    let part = |number| {
+        format!(
+            r#"{{"type":"streamData","streamId":"t","streamSequenceId":{number},"dataType":"text","data":"a"}}"#
+        )
+    };
+    bench.text(ann, &part(1));
+    bench.text(ann, start);
+    bench.text(ann, &part(2));
+    assert_eq!(
+        bench.read_members(ann, TOLD),
+        ["ack 2 Duplicate", "streamAck t 2", "streamAck t 3"],
+        "the stream goes on"
+    );
+    assert_eq!(bench.read_members(bob, PART), ["x", "a 1", "a 2"]);
+
+    bench.text(ann, r#"{"type":"sendToGroup","group":"g","ackId":2,"data":1,"stream":{"streamId":"t"}}"#);
+    assert_eq!(bench.read_members(ann, TOLD), ["ack 2 Duplicate", "streamAck t 3"], "whatever is in it");
+    bench.text(ann, r#"{"type":"streamEnd","streamId":"t"}"#);
+    bench.text(ann, start);
+    assert_eq!(bench.read_members(ann, TOLD), ["streamClosed t", "ack 2 Duplicate"], "it is over");
+}
+
+#[test]
+fn a_refused_start_uses_up_no_ack_id() {
+    const TOLD: &[&str] = &["/type", "/ackId", "/error/name"];
+    let (mut bench, ann, _) = pair(false);
+    bench.text(ann, r#"{"type":"sendToGroup","group":"other","ackId":1,"stream":{"streamId":"t"}}"#);
+    assert_eq!(bench.read_members(ann, TOLD), ["ack 1 Forbidden", "streamClosed Forbidden"]);
+    bench.text(ann, r#"{"type":"sendToGroup","group":"g","ackId":1,"stream":{"streamId":"t"}}"#);
+    assert_eq!(bench.read_members(ann, TOLD), ["ack 1", "streamAck"]);
 }
 
 #[test]
