@@ -121,6 +121,11 @@ impl Publish {
         self.expires = seconds.filter(|seconds| *seconds > 0).map(|seconds| now + 1_000 * u64::from(seconds));
     }
 
+    /// Whether a client that was away is still to get it.
+    pub(crate) fn is_due(&self, now: Millis) -> bool {
+        self.expires.is_none_or(|expires| now < expires)
+    }
+
     /// The message as complete frames for one kind of receiver; encoded on the first call.
     pub(crate) fn frame(&self, variant: Variant) -> &Bytes {
         match variant {

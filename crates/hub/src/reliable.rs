@@ -112,7 +112,8 @@ impl Shard {
         }
     }
 
-    /// More waits for a client than may: the connection is lost for good (client-protocols.md §5.3).
+    /// More waits for a client than may: without what has expired it may fit, else the connection is lost for good
+    /// (client-protocols.md §5.3, §9.4).
     pub(crate) fn overflowed(&mut self, slot: Slot) {
         if self.conns.get(slot as usize).is_some_and(Conn::has_socket) {
             self.counters.slow_consumers += 1;
@@ -123,6 +124,9 @@ impl Shard {
     }
 
     /// Whether losing the socket leaves the connection for a client that comes back; then it is told so. If it does not
+        if self.drop_expired(slot) {
+            return;
+        }
     /// come, that is why the connection ended.
     pub(crate) fn lose_socket(&mut self, slot: Slot, why: CloseCategory) -> bool {
         let ends = self.now + self.limits.retention_ms;
@@ -131,6 +135,22 @@ impl Shard {
             return false;
         }
         let id = conn.id;
+    /// Drops the messages of a client that have expired: their numbers are left out, which clients allow for
+    /// (client-protocols.md §9.4). Whether what is left may wait.
+    fn drop_expired(&mut self, slot: Slot) -> bool {
+        let now = self.now;
+        let conn = self.conns.get_mut(slot as usize);
+        let Some(reliable) = conn.and_then(Conn::reliable_mut) else { return false };
+        let before = reliable.unacked.len();
+        reliable.unacked.drop_expired(now);
+        self.unacked -= before - reliable.unacked.len();
+        let fits = !reliable.is_full();
+        if let Some(log) = self.log_of(slot).filter(|_| fits) {
+            log.expired(slot, now);
+        }
+        fits
+    }
+
         let Some(reliable) = conn.reliable_mut() else { return false };
         reliable.socket = Socket::Gone { ends, why };
         self.queued_bytes -= conn.queue.queued_bytes();
@@ -254,12 +274,11 @@ impl Shard {
         reliable.resuming = None;
         let acknowledged = reliable.unacked.acknowledged();
         for numbered in reliable.unacked.batches() {
-            let is_due = |message: &Publish| message.expires.is_none_or(|expires| now < expires);
-            if numbered.batch.iter().all(|message| is_due(message)) {
+            if numbered.batch.iter().all(|message| message.is_due(now)) {
                 conn.queue.push_batch(numbered.clone(), acknowledged, format);
                 continue;
             }
-            for (number, message) in numbered.after(acknowledged).filter(|(_, message)| is_due(message)) {
+            for (number, message) in numbered.after(acknowledged).filter(|(_, message)| message.is_due(now)) {
                 let alone = Numbered { first: number, batch: [Arc::clone(message)].into() };
                 conn.queue.push_batch(alone, 0, format);
             }

@@ -61,6 +61,8 @@ const APPLIED: u8 = 10;
 const STATE: u8 = 11;
 /// A connection's subscription to the states of a group began or ended.
 const SUBSCRIPTION: u8 = 12;
+/// A session's messages that had expired by some time are dropped.
+const EXPIRED: u8 = 13;
 /// When a chunk has so many bytes, the next one begins.
 const CHUNK_BYTES: usize = 256 << 10;
 

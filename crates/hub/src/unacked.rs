@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use crate::Millis;
 use crate::publish::Publish;
 
 /// Messages that were put into queues together. All their receivers share it.
@@ -32,11 +33,13 @@ impl Numbered {
 /// The messages that may have to be sent again. One batch costs 24 bytes, however many messages it has.
 #[derive(Debug, Default)]
 pub(crate) struct Unacked {
+    /// Numbers of messages that have expired may be missing between them.
     batches: VecDeque<Numbered>,
     /// All messages up to this number are acknowledged.
     acknowledged: u64,
     /// Number of the last message.
     last: u64,
+    messages: u64,
     bytes: usize,
 }
 
@@ -45,28 +48,31 @@ impl Unacked {
     pub(crate) fn push(&mut self, batch: Batch) -> Numbered {
         let numbered = Numbered { first: self.last + 1, batch };
         self.last = numbered.last();
+        self.messages += numbered.batch.len() as u64;
         self.bytes += numbered.batch.iter().map(|message| cost(message)).sum::<usize>();
         self.batches.push_back(numbered.clone());
         numbered
     }
 
-    /// What there was: all up to a number is acknowledged, and these messages are not. `None`: they do not follow each
-    /// other.
+    /// What there was: all up to a number is acknowledged, and these messages are not. `None`: they are not in order.
     pub(crate) fn restore(acknowledged: u64, batches: Vec<Numbered>) -> Option<Self> {
         let mut unacked = Self { acknowledged, last: acknowledged, ..Self::default() };
         for (at, numbered) in batches.into_iter().enumerate() {
             let last = numbered.first.checked_add(numbered.batch.len() as u64)?.checked_sub(1)?;
             // The beginning of the first batch may be acknowledged.
             let follows = if at == 0 {
-                (1..=acknowledged.checked_add(1)?).contains(&numbered.first) && last > acknowledged
+                numbered.first > 0 && last > acknowledged
             } else {
-                numbered.first == unacked.last.checked_add(1)?
+                numbered.first > unacked.last
             };
             if !follows || numbered.batch.is_empty() {
                 return None;
             }
             unacked.last = last;
-            unacked.bytes += numbered.after(acknowledged).map(|(_, message)| cost(message)).sum::<usize>();
+            for (_, message) in numbered.after(acknowledged) {
+                unacked.messages += 1;
+                unacked.bytes += cost(message);
+            }
             unacked.batches.push_back(numbered);
         }
         Some(unacked)
@@ -78,8 +84,10 @@ impl Unacked {
         while let Some(front) = self.batches.front()
             && self.acknowledged < number
         {
-            let done = front.after(self.acknowledged).take_while(|(message, _)| *message <= number);
-            self.bytes -= done.map(|(_, message)| cost(message)).sum::<usize>();
+            for (_, message) in front.after(self.acknowledged).take_while(|(message, _)| *message <= number) {
+                self.messages -= 1;
+                self.bytes -= cost(message);
+            }
             self.acknowledged = front.last().min(number);
             if front.last() <= number {
                 self.batches.pop_front();
@@ -90,9 +98,41 @@ impl Unacked {
         }
     }
 
+    /// Forgets the messages that have expired. All others keep their numbers, and the last one stays in any case, so that
+    /// numbers go on behind it.
+    pub(crate) fn drop_expired(&mut self, now: Millis) {
+        let (acknowledged, last) = (self.acknowledged, self.last);
+        let stays = |number: u64, message: &Publish| number == last || message.is_due(now);
+        for numbered in std::mem::take(&mut self.batches) {
+            if numbered.after(acknowledged).all(|(number, message)| stays(number, message)) {
+                self.batches.push_back(numbered);
+                continue;
+            }
+            let mut run = Vec::new();
+            for (number, message) in numbered.after(acknowledged) {
+                if stays(number, message) {
+                    run.push(Arc::clone(message));
+                    continue;
+                }
+                self.messages -= 1;
+                self.bytes -= cost(message);
+                self.keep(number, &mut run);
+            }
+            self.keep(numbered.last() + 1, &mut run);
+        }
+    }
+
+    /// Keeps the messages right before a number, if there are any, as a batch of their own.
+    fn keep(&mut self, before: u64, run: &mut Vec<Arc<Publish>>) {
+        if !run.is_empty() {
+            let first = before - run.len() as u64;
+            self.batches.push_back(Numbered { first, batch: std::mem::take(run).into() });
+        }
+    }
+
     /// How many messages wait.
     pub(crate) fn len(&self) -> u64 {
-        self.last - self.acknowledged
+        self.messages
     }
 
     /// Bytes of their payloads.
@@ -125,10 +165,21 @@ mod tests {
     use crate::target::Target;
 
     fn batch(sizes: &[usize]) -> Batch {
-        let message = |size: &usize| {
-            Arc::new(Publish::new("h".into(), Target::All, Payload::Binary(vec![0; *size].into())))
-        };
-        sizes.iter().map(message).collect()
+        sizes.iter().map(|size| message(*size)).collect()
+    }
+
+    /// A message of an odd size expires at a time that is its size.
+    fn message(size: usize) -> Arc<Publish> {
+        let mut message = Publish::new("h".into(), Target::All, Payload::Binary(vec![0; size].into()));
+        message.expires = (!size.is_multiple_of(2)).then_some(size as Millis);
+        Arc::new(message)
+    }
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        Push(Vec<usize>),
+        Acknowledge(u64),
+        Drop(Millis),
     }
 
     proptest! {
@@ -136,14 +187,15 @@ mod tests {
         #[test]
         fn behaves_like_a_list_of_messages(
             steps in prop::collection::vec(prop_oneof![
-                prop::collection::vec(0_usize..50, 1..5).prop_map(Ok),
-                (0_u64..40).prop_map(Err),
+                prop::collection::vec(0_usize..50, 1..5).prop_map(Step::Push),
+                (0_u64..40).prop_map(Step::Acknowledge),
+                (0_u64..50).prop_map(Step::Drop),
             ], 0..40)
         ) {
             let (mut unacked, mut model, mut last) = (Unacked::default(), VecDeque::new(), 0);
             for step in steps {
                 match step {
-                    Ok(sizes) => {
+                    Step::Push(sizes) => {
                         let numbered = unacked.push(batch(&sizes));
                         prop_assert_eq!(numbered.first, last + 1);
                         for size in sizes {
@@ -151,9 +203,14 @@ mod tests {
                             model.push_back((last, size));
                         }
                     }
-                    Err(number) => {
+                    Step::Acknowledge(number) => {
                         unacked.acknowledge(number);
                         model.retain(|(message, _)| *message > number);
+                    }
+                    Step::Drop(now) => {
+                        unacked.drop_expired(now);
+                        let is_due = |size: usize| size.is_multiple_of(2) || now < size as Millis;
+                        model.retain(|(message, size)| *message == last || is_due(*size));
                     }
                 }
                 let waiting: Vec<(u64, usize)> = unacked

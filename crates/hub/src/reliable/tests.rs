@@ -159,3 +159,45 @@ fn messages_of_which_some_expired() {
     assert!(bench.come_back(id));
     assert_eq!(bench.read_members(id, MESSAGE), ["connected", "2 b", "3 c"]);
 }
+
+/// client-protocols.md §9.4: what has expired is in nobody's way, and SDKs tolerate gaps in the numbers.
+#[test]
+fn expired_messages_make_room() {
+    for attached in [true, false] {
+        let mut bench = Bench::new();
+        let (id, sender) = (bench.connect(true), bench.connect(false));
+        if !attached {
+            bench.cut(id);
+        }
+        let send = |bench: &mut Bench, text: &str, ttl_seconds| {
+            let what = format!(r#""dataType":"text","data":"{text}","ttlSeconds":{ttl_seconds}"#);
+            bench.text(sender, &format!(r#"{{"type":"sendToGroup","group":"g","noEcho":true,{what}}}"#));
+        };
+        send(&mut bench, "first", 0);
+        for _ in 1..UNACKED_MESSAGES_MAX {
+            send(&mut bench, "old", 10);
+        }
+        bench.pass(10_000);
+        bench.read(id);
+        send(&mut bench, "new", 10);
+        bench.shard.settle();
+        assert!(bench.shard.is_open(id.slot), "attached: {attached}");
+        assert_eq!(bench.shard.numbers().unacked, 2);
+        if attached {
+            assert_eq!(bench.read_members(id, MESSAGE), ["1001 new"]);
+            bench.cut(id);
+        }
+        assert!(bench.come_back(id));
+        assert_eq!(bench.read_members(id, MESSAGE), ["connected", "1 first", "1001 new"]);
+        bench.text(id, r#"{"type":"sequenceAck","sequenceId":500}"#);
+        assert_eq!(bench.shard.numbers().unacked, 1);
+        for _ in 1..UNACKED_MESSAGES_MAX {
+            send(&mut bench, "more", 0);
+        }
+        bench.shard.settle();
+        assert!(bench.shard.is_open(id.slot));
+        send(&mut bench, "one too many", 0);
+        bench.shard.settle();
+        assert!(!bench.shard.is_open(id.slot), "nothing of it has expired");
+    }
+}

@@ -14,9 +14,10 @@ use super::bytes::Writer;
 use super::message::{Epoch, write_publish};
 use super::states::{write_state, write_subscription};
 use super::{
-    ACKNOWLEDGED, APPLIED, Batches, CHUNK_BYTES, DELIVERED, ENDED, LAST_SENT, SENT, SUCCEEDED, write_alone,
-    write_messages,
+    ACKNOWLEDGED, APPLIED, Batches, CHUNK_BYTES, DELIVERED, ENDED, EXPIRED, LAST_SENT, SENT, SUCCEEDED,
+    write_alone, write_messages,
 };
+use crate::Millis;
 use crate::conn::{Conn, Slot};
 use crate::directory::ShardSet;
 use crate::group_state::Item;
@@ -50,6 +51,13 @@ impl Log {
         self.records.byte(ACKNOWLEDGED);
         self.records.number(slot.into());
         self.records.number(number);
+    }
+
+    /// A session needs its messages no more that have expired by now.
+    pub(crate) fn expired(&mut self, slot: Slot, now: Millis) {
+        self.records.byte(EXPIRED);
+        self.records.number(slot.into());
+        self.records.number(self.epoch.wall_ms(now));
     }
 
     /// A request of a session succeeded.

@@ -18,12 +18,12 @@ use crate::target::Target;
 pub(crate) struct Epoch(pub(crate) u64);
 
 impl Epoch {
-    fn wall_ms(self, time: Millis) -> u64 {
+    pub(super) fn wall_ms(self, time: Millis) -> u64 {
         self.0.saturating_add(time)
     }
 
     /// What is past is the beginning.
-    fn since(self, wall_ms: u64) -> Millis {
+    pub(super) fn since(self, wall_ms: u64) -> Millis {
         wall_ms.saturating_sub(self.0)
     }
 }

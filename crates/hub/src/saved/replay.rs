@@ -7,7 +7,8 @@ use super::bytes::Reader;
 use super::message::{read_message, read_publish};
 use super::session::{Session, read_session};
 use super::{
-    ACKNOWLEDGED, APPLIED, CHANGED, DELIVERED, ENDED, LAST_SENT, SENT, STATE, SUBSCRIPTION, SUCCEEDED, Saved,
+    ACKNOWLEDGED, APPLIED, CHANGED, DELIVERED, ENDED, EXPIRED, LAST_SENT, SENT, STATE, SUBSCRIPTION,
+    SUCCEEDED, Saved,
 };
 use crate::conn::Slot;
 use crate::directory::{SHARDS_MAX, ShardSet};
@@ -35,6 +36,10 @@ impl Saved {
             ACKNOWLEDGED => {
                 let session = self.session(from.small()?)?;
                 session.unacked.acknowledge(from.number()?);
+            }
+            EXPIRED => {
+                let (slot, now) = (from.small()?, self.epoch.since(from.number()?));
+                self.session(slot)?.unacked.drop_expired(now);
             }
             SUCCEEDED => {
                 let session = self.session(from.small()?)?;

@@ -140,6 +140,31 @@ fn every_prefix_of_a_log_is_what_there_was() {
     assert_eq!(read.matches("Duplicate").count(), 5, "{read}");
 }
 
+/// Numbers go on behind the gaps that expired messages leave.
+#[test]
+fn a_log_tells_which_messages_made_room() {
+    let mut log = Logged::new(0);
+    let id = log.bench.connect(Some("ann"), Format::Json, true);
+    log.bench.publish("first", None);
+    (2..=1_000).for_each(|_| log.bench.publish("old", Some(1_000)));
+    log.bench.shard.begin_turn(1_000);
+    log.bench.publish("new", Some(5_000));
+    assert!(log.write());
+    assert_eq!(log.bench.shard.numbers().unacked, 2);
+    let mut after = go_on(0, &log.chunks);
+    assert!(after.save(0) == log.states[log.chunks.len() - 1]);
+    assert_eq!(after.shard.numbers().unacked, 2);
+    // A restart writes the session itself, gap and all.
+    let mut again = Bench::new(0);
+    again.shard.restore(saved(&after.save(0), 0));
+    again.publish("newer", None);
+    let read = again.come_back(id);
+    for part in [r#""sequenceId":1,"#, r#""sequenceId":1001,"#, r#""sequenceId":1002,"#] {
+        assert!(read.contains(part), "{part}: {read}");
+    }
+    assert!(!read.contains("old"), "{read}");
+}
+
 #[test]
 fn a_log_goes_on_where_another_one_ended() {
     let (log, id) = a_life();
