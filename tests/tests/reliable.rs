@@ -493,6 +493,41 @@ fn the_application_can_close_a_connection_whose_client_is_away() {
     session.expect_lost();
 }
 
+/// The close may come before the handshake, after it and before the client has its socket, or later. It is told in each case.
+#[test]
+fn a_recovery_beside_a_close_is_told_what_became_of_it() {
+    let server = Server::start_with(&["--shards", "2"]);
+    for round in 0..100 {
+        let (client, session) = member(&server);
+        client.cut();
+        let read = thread::scope(|scope| {
+            let knocking = scope.spawn(|| {
+                let mut client = session.knock();
+                let mut read = Vec::new();
+                loop {
+                    match client.next() {
+                        Message::Ended => return read,
+                        Message::Close(code, reason) => {
+                            read.push(format!("{} {reason}", code.unwrap_or_default()));
+                            client.send_close(CloseCode::NORMAL, "");
+                        }
+                        Message::Text(text) => {
+                            let message: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+                            read.push(message["event"].as_str().unwrap_or_default().to_owned());
+                        }
+                        other => panic!("{other:?}"),
+                    }
+                }
+            });
+            close(&server, &session.id);
+            knocking.join().expect("a client")
+        });
+        let was_let_in = ["connected", "disconnected", "1000 "];
+        let was_not = ["1008 The connection could not be recovered."];
+        assert!(read == was_let_in || read == was_not, "in round {round}: {read:?}");
+    }
+}
+
 #[test]
 fn a_fault_of_the_client_ends_the_connection_for_good() {
     // 108

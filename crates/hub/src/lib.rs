@@ -51,7 +51,7 @@ pub use inventory::{ConnectionEntry, ConnectionQuery, Names, Part};
 pub use limits::Limits;
 pub use permission::{Pattern as GroupPattern, Permission, Permissions};
 pub use publish::Publish;
-pub use reliable::Attempt;
+pub use reliable::{Attempt, NotResumed};
 pub use saved::{Saved, SavedStates, Undelivered, Unreadable};
 pub use shard::{AfterFlush, Effect, Shard};
 pub use target::Target;

@@ -37,6 +37,15 @@ pub(crate) struct Reliable {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Attempt(u32);
 
+/// Why a client that was about to come back is not let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotResumed {
+    /// Its connection has ended: it has to be told, or it tries again and again (client-protocols.md §5.4).
+    Ended,
+    /// The connection goes on without this attempt: the client tried again, or is to come back to the next process.
+    GoesOn,
+}
+
 /// Where the socket of a reliable connection is.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 enum Socket {
@@ -115,6 +124,9 @@ impl Shard {
     /// More waits for a client than may: without what has expired it may fit, else the connection is lost for good
     /// (client-protocols.md §5.3, §9.4).
     pub(crate) fn overflowed(&mut self, slot: Slot) {
+        if self.drop_expired(slot) {
+            return;
+        }
         if self.conns.get(slot as usize).is_some_and(Conn::has_socket) {
             self.counters.slow_consumers += 1;
             self.close_with(slot, CloseCode::POLICY_VIOLATION, BUFFER_FULL, true, self.now);
@@ -123,18 +135,6 @@ impl Shard {
         }
     }
 
-    /// Whether losing the socket leaves the connection for a client that comes back; then it is told so. If it does not
-        if self.drop_expired(slot) {
-            return;
-        }
-    /// come, that is why the connection ended.
-    pub(crate) fn lose_socket(&mut self, slot: Slot, why: CloseCategory) -> bool {
-        let ends = self.now + self.limits.retention_ms;
-        let Some(conn) = self.conns.get_mut(slot as usize) else { return false };
-        if conn.phase != Phase::Open || !conn.announced {
-            return false;
-        }
-        let id = conn.id;
     /// Drops the messages of a client that have expired: their numbers are left out, which clients allow for
     /// (client-protocols.md §9.4). Whether what is left may wait.
     fn drop_expired(&mut self, slot: Slot) -> bool {
@@ -151,6 +151,15 @@ impl Shard {
         fits
     }
 
+    /// Whether losing the socket leaves the connection for a client that comes back; then it is told so. If it does not
+    /// come, that is why the connection ended.
+    pub(crate) fn lose_socket(&mut self, slot: Slot, why: CloseCategory) -> bool {
+        let ends = self.now + self.limits.retention_ms;
+        let Some(conn) = self.conns.get_mut(slot as usize) else { return false };
+        if conn.phase != Phase::Open || !conn.announced {
+            return false;
+        }
+        let id = conn.id;
         let Some(reliable) = conn.reliable_mut() else { return false };
         reliable.socket = Socket::Gone { ends, why };
         self.queued_bytes -= conn.queue.queued_bytes();
@@ -248,28 +257,30 @@ impl Shard {
 
     /// The client is back, on a new socket; the old one, if there is one, is dropped by the caller. It is told that it is
     /// connected, gets everything that it has not acknowledged, and then goes on (client-protocols.md §5.4, decision D8).
-    /// False when the connection ended meanwhile, the client tried again, or the service stops.
-    pub fn resumed(&mut self, id: ConnId, attempt: Attempt, token: &str) -> bool {
+    ///
+    /// # Errors
+    /// The connection ended meanwhile, the client tried again, or the service stops.
+    pub fn resumed(&mut self, id: ConnId, attempt: Attempt, token: &str) -> Result<(), NotResumed> {
         if self.stopping {
             self.not_resumed(id, attempt);
-            return false;
+            return Err(NotResumed::GoesOn);
         }
         let now = self.now;
         self.settle();
         let slot = id.slot;
-        let Some(conn) = self.conns.get_mut(slot as usize).filter(|conn| conn.id == id) else { return false };
-        let Some(format) = conn.protocol.format().filter(|_| conn.phase == Phase::Open) else { return false };
+        let is_it = |conn: &&mut Conn| conn.id == id && conn.phase == Phase::Open;
+        let conn = self.conns.get_mut(slot as usize).filter(is_it).ok_or(NotResumed::Ended)?;
+        let format = conn.protocol.format().ok_or(NotResumed::Ended)?;
         if conn.reliable().is_none_or(|reliable| reliable.resuming != Some(attempt)) {
-            return false;
+            return Err(NotResumed::GoesOn);
         }
         let connected = format.connected_frame(conn.user.as_deref(), &conn.id, Some(token));
         conn.last_received = now;
         self.queued_bytes -= conn.queue.queued_bytes();
         conn.queue.clear();
         conn.queue.push(connected);
-        let Some(reliable) = conn.extra.as_mut().and_then(|extra| extra.reliable.as_mut()) else {
-            return false;
-        };
+        let reliable = conn.extra.as_mut().and_then(|extra| extra.reliable.as_mut());
+        let reliable = reliable.ok_or(NotResumed::Ended)?;
         reliable.socket = Socket::Attached;
         reliable.resuming = None;
         let acknowledged = reliable.unacked.acknowledged();
@@ -287,7 +298,7 @@ impl Shard {
         self.counters.recovered += 1;
         self.mark_dirty(slot);
         self.trace(TraceLevel::Lifecycle, slot, || Fact::Resumed);
-        true
+        Ok(())
     }
 
     /// Ends the connections whose clients did not come back in time.

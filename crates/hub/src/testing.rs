@@ -92,7 +92,7 @@ impl Bench {
     pub(crate) fn come_back(&mut self, id: ConnId) -> bool {
         self.decoders.insert(id, Decoder::new(Role::Client, 32 << 20));
         let begun = self.shard.resume(id, "chat");
-        begun.is_some_and(|(_, attempt)| self.shard.resumed(id, attempt, "new"))
+        begun.is_some_and(|(_, attempt)| self.shard.resumed(id, attempt, "new").is_ok())
     }
 
     /// What the driver and the application are told, in short.

@@ -375,13 +375,20 @@ impl Reservation {
         id.await.map(drop).map_err(|_| NotAccepted::Stopping)
     }
 
-    /// Gives the upgraded socket to the shard, with the bytes that were read beyond the handshake.
-    pub(crate) fn attach(mut self, stream: Stream, leftover: Bytes) {
-        if let Some(id) = self.id.take() {
-            let bytes = leftover.len();
-            let attach = Attach { id, stream, leftover, resumes: self.resumes, is_paced: self.is_paced };
-            self.mailbox.push(Letter::Attach(Box::new(attach)), bytes);
-        }
+    /// Gives the upgraded socket to the shard, with the bytes that were read beyond the handshake. Gives it back when the
+    /// client's connection has ended meanwhile: then the client is to be told.
+    pub(crate) async fn attach(mut self, stream: Stream, leftover: Bytes) -> Option<Stream> {
+        let id = self.id.take()?;
+        let bytes = leftover.len();
+        let (ended, sent_back) = oneshot::channel();
+        let attach = Attach { id, stream, leftover, resumes: self.resumes, is_paced: self.is_paced, ended };
+        self.mailbox.push(Letter::Attach(Box::new(attach)), bytes);
+        sent_back.await.ok()
+    }
+
+    /// Whether the client was here before.
+    pub(crate) fn resumes(&self) -> bool {
+        self.resumes.is_some()
     }
 }
 
@@ -407,6 +414,8 @@ pub(crate) struct Attach {
     pub(crate) resumes: Option<Attempt>,
     /// The client must not be answered at once.
     pub(crate) is_paced: bool,
+    /// Gets the socket when the connection has ended; nobody gets it when the client is to come back at once.
+    pub(crate) ended: oneshot::Sender<Stream>,
 }
 
 #[cfg(test)]

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use hublet_hub::{
-    Accept, AfterFlush, ClientEvent, Command, Effect, EventKind, Millis, Shard, Slot, Trace, Verdict,
+    Accept, AfterFlush, ClientEvent, Command, Effect, EventKind, Millis, NotResumed, Shard, Slot, Trace,
+    Verdict,
 };
 use hublet_upstream::Courier;
 use hublet_upstream::courier::OnVerdict;
@@ -262,16 +263,22 @@ impl ShardLoop {
     }
 
     fn attach(&mut self, attach: Attach) {
-        let Attach { id, stream, leftover, resumes, is_paced } = attach;
+        let Attach { id, stream, leftover, resumes, is_paced, ended } = attach;
         // What happened to the old socket is past before there is a new one.
         self.carry_out_effects();
-        if !self.shard.has(id) {
-            return;
-        }
-        if let Some(attempt) = resumes
-            && !self.shard.resumed(id, attempt, &self.reconnection_token(id))
-        {
-            return;
+        let entered = match resumes {
+            Some(attempt) => self.shard.resumed(id, attempt, &self.reconnection_token(id)),
+            None if self.shard.has(id) => Ok(()),
+            None => Err(NotResumed::Ended),
+        };
+        match entered {
+            Ok(()) => {}
+            Err(NotResumed::Ended) if !self.node.is_stopping() => {
+                // Whoever made the handshake tells the client.
+                let _ = ended.send(stream);
+                return;
+            }
+            Err(_) => return,
         }
         let at = id.slot as usize;
         if self.sockets.len() <= at {
@@ -287,6 +294,7 @@ impl ShardLoop {
             self.shard.attached(id.slot);
             stream
         };
+        self.meter.bytes_in += leftover.len() as u64;
         let mut io = ConnIo::new(stream, self.message_bytes_max, id.slot, &self.mailbox, is_paced);
         decode(&mut self.shard, &mut io, id.slot, &mut leftover.to_vec(), self.now);
         // The first look registers the waker and writes what waits.
@@ -294,7 +302,6 @@ impl ShardLoop {
         self.sockets[at] = Some(io);
     }
 
-        self.meter.bytes_in += leftover.len() as u64;
     /// Reads the sockets that are ready; `true` when some are left for the next turn.
     fn read_ready(&mut self) -> bool {
         self.mailbox.take_ready(&mut self.ready);

@@ -2,6 +2,7 @@ use hublet_wire::ws::Event;
 
 use super::*;
 use crate::testing::{Bench, RETENTION_MS};
+use crate::{Command, ConnOp, Target};
 
 /// Sequence id and data; `connected` by its name.
 const MESSAGE: &[&str] = &["/event", "/sequenceId", "/data"];
@@ -82,10 +83,34 @@ fn the_last_attempt_counts() {
     let (_, first) = bench.shard.resume(id, "chat").unwrap();
     let (_, second) = bench.shard.resume(id, "chat").unwrap();
     bench.shard.not_resumed(id, first);
-    assert!(!bench.shard.resumed(id, first, "token"));
-    assert!(bench.shard.resumed(id, second, "token"));
-    assert!(!bench.shard.resumed(id, second, "token"), "once");
+    assert_eq!(bench.shard.resumed(id, first, "token"), Err(NotResumed::GoesOn));
+    assert_eq!(bench.shard.resumed(id, second, "token"), Ok(()));
+    assert_eq!(bench.shard.resumed(id, second, "token"), Err(NotResumed::GoesOn), "once");
     assert!(bench.shard.resume(id, "other").is_none(), "in its own hub");
+}
+
+/// The client is told so instead of being cut: see the driver.
+#[test]
+fn a_connection_may_end_while_its_client_is_let_in() {
+    for attached in [true, false] {
+        let mut bench = Bench::new();
+        let id = bench.connect(true);
+        if !attached {
+            bench.cut(id);
+        }
+        let (_, attempt) = bench.shard.resume(id, "chat").unwrap();
+        let op = ConnOp::Close { reason: "".into(), excluded: [].into() };
+        let (hub, target) = ("chat".into(), Target::Connection(id));
+        bench.shard.apply(Command::Connections { hub, target, filter: None, op, reply: None }, 0);
+        assert_eq!(bench.shard.has(id), attached, "the old socket has its close frame first");
+        assert_eq!(bench.shard.resumed(id, attempt, "token"), Err(NotResumed::Ended));
+    }
+    let mut bench = Bench::new();
+    let id = bench.connect(true);
+    bench.cut(id);
+    let (_, attempt) = bench.shard.resume(id, "chat").unwrap();
+    bench.shard.apply(Command::Stop { keep_reliable: true }, 0);
+    assert_eq!(bench.shard.resumed(id, attempt, "token"), Err(NotResumed::GoesOn));
 }
 
 #[test]

@@ -90,7 +90,7 @@ impl Bench {
     /// What a client of JSON reads that comes back.
     fn come_back(&mut self, id: ConnId) -> String {
         let (_, attempt) = self.shard.resume(id, "chat").unwrap();
-        assert!(self.shard.resumed(id, attempt, "again"));
+        assert!(self.shard.resumed(id, attempt, "again").is_ok());
         self.shard.settle();
         let queue = self.shard.queue(id.slot).expect("a connection");
         let mut slices = [std::io::IoSlice::new(&[]); 8];

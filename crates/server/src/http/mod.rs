@@ -64,6 +64,8 @@ const HEAD_BYTES_MAX: usize = 40 << 10;
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// Why the socket of a client is closed that cannot come back (client-protocols.md §5.4).
 const NOT_RECOVERED: &str = "The connection could not be recovered.";
+/// And that of a new one whose connection ended before it had a socket (client-protocols.md §9.2).
+const NOT_ACTIVATED: &str = "The connection could not be activated.";
 /// How long a refused peer may go on sending before its socket is dropped, so that it gets the answer and no reset.
 const LINGER: Duration = Duration::from_secs(1);
 /// And how much it may send in that time.
@@ -243,7 +245,7 @@ pub(crate) async fn serve_connection(
     match ended {
         Ok(()) => {
             if let Some((on_upgrade, newcomer)) = connection.take_upgrade() {
-                hand_over(on_upgrade, newcomer).await;
+                hand_over(&connection.context, on_upgrade, newcomer).await;
             }
         }
         Err(error) => {
@@ -258,20 +260,31 @@ pub(crate) async fn serve_connection(
 }
 
 /// Gives the socket of a finished handshake to the shard, or sends its client away.
-async fn hand_over(on_upgrade: OnUpgrade, newcomer: Newcomer) {
+async fn hand_over(context: &HttpContext, on_upgrade: OnUpgrade, newcomer: Newcomer) {
     let Ok(upgraded) = on_upgrade.await else { return };
     let Ok(parts) = upgraded.downcast::<TokioIo<Stream>>() else { return };
-    let mut stream = parts.io.into_inner();
+    let stream = parts.io.into_inner();
     match newcomer {
-        Newcomer::Client(reservation) => reservation.attach(stream, parts.read_buf),
-        Newcomer::Viewer(viewer) => viewer.serve(stream, parts.read_buf).await,
-        Newcomer::Stranger => {
-            let close = ws::encode_close(CloseCode::POLICY_VIOLATION, NOT_RECOVERED);
-            let sending = timeout(LINGER, stream.write_all(&close)).await;
-            if let Ok(Ok(())) = sending {
-                linger(stream).await;
+        Newcomer::Client(reservation) => {
+            let resumes = reservation.resumes();
+            if let Some(stream) = reservation.attach(stream, parts.read_buf).await {
+                if resumes && let Some(meter) = context.meter() {
+                    meter.not_recovered();
+                }
+                send_away(stream, if resumes { NOT_RECOVERED } else { NOT_ACTIVATED }).await;
             }
         }
+        Newcomer::Viewer(viewer) => viewer.serve(stream, parts.read_buf).await,
+        Newcomer::Stranger => send_away(stream, NOT_RECOVERED).await,
+    }
+}
+
+/// Closes the socket of a client that has no connection.
+async fn send_away(mut stream: Stream, why: &str) {
+    let close = ws::encode_close(CloseCode::POLICY_VIOLATION, why);
+    let sending = timeout(LINGER, stream.write_all(&close)).await;
+    if let Ok(Ok(())) = sending {
+        linger(stream).await;
     }
 }
 
