@@ -22,10 +22,16 @@ export class ApiError extends Error {
   }
 }
 
-/** Called when the service no longer knows the session. @type {() => void} */
-let onSignedOut = () => {};
+/** Until an answer, in seconds: longer than the service takes over anything that it does itself. */
+const PATIENCE_S = 15;
 
-/** @param {() => void} listener */
+/** Called when the service no longer knows the session. @type {(sentAt: number) => Promise<boolean>} */
+let onSignedOut = async () => false;
+
+/**
+ * @param {(sentAt: number) => Promise<boolean>} listener gets when the refused call was sent (`performance.now()`); says
+ *   whether there is a session again, with which the call is made once more
+ */
 export function whenSignedOut(listener) {
   onSignedOut = listener;
 }
@@ -37,16 +43,18 @@ export function whenSignedOut(listener) {
  * @property {unknown} [body] sent as JSON, unless `type` says otherwise
  * @property {string} [type] the content type of a body that is sent as it is
  * @property {AbortSignal} [signal]
- * @property {string} [accept]
+ * @property {number} [patience] seconds until the service counts as not answering; more than it is asked to wait
  */
 
 /**
  * The URL of a path, with a query.
  * @param {string} path relative to the service, encoded: `api/ext/overview`
  * @param {Query} [query]
+ * @throws {ApiError} the browser makes another path of it
  */
 export function urlOf(path, query = {}) {
   const url = new URL(path, base);
+  if (url.pathname !== base.pathname + path) throw unsendable(path);
   for (const [name, value] of Object.entries(query)) {
     if (value === null || value === undefined || value === "") continue;
     for (const item of Array.isArray(value) ? value : [value]) url.searchParams.append(name, String(item));
@@ -55,45 +63,64 @@ export function urlOf(path, query = {}) {
   return url;
 }
 
+/** @typedef {{ status: number, text: string }} Answer */
+
 /**
- * Makes a call and gives the response; a status that is no success becomes an ApiError.
+ * Makes a call and gives its answer; a status that is no success becomes an ApiError.
  * @param {string} method
  * @param {string} path
  * @param {Options} [options]
  */
-export async function call(method, path, { query, body, type, signal, accept = "application/json" } = {}) {
-  /** @type {Record<string, string>} */
-  // On reads, too: over plain HTTP browsers say nothing else about where a request comes from.
-  const headers = { Accept: accept, "X-Hublet-Portal": "1" };
-  if (body !== undefined) headers["Content-Type"] = type ?? "application/json";
-  const sent = type === undefined ? JSON.stringify(body) : /** @type {BodyInit} */ (body);
-  let response;
-  try {
-    response = await fetch(urlOf(path, query), {
-      method, headers, cache: "no-store", credentials: "same-origin",
-      body: body === undefined ? null : sent, signal: signal ?? null,
-    });
-  } catch (error) {
-    if (signal?.aborted) throw error;
-    throw new ApiError(0, "Unreachable", "The service does not answer. Check that it runs, then try again.");
-  }
-  if (response.ok) return response;
-  const refused = await refusal(response);
-  if (response.status === 401 && !path.startsWith("api/ext/session")) onSignedOut();
-  throw refused;
+export async function call(method, path, options = {}) {
+  const ask = async () => {
+    const sentAt = performance.now();
+    const answer = await exchange(method, path, options);
+    const isRefused = answer.status === 401 && path !== "api/ext/session";
+    return { answer, mayTryAgain: isRefused && await onSignedOut(sentAt) };
+  };
+  let { answer, mayTryAgain } = await ask();
+  // Nothing was done, so it can be asked for once more.
+  if (mayTryAgain) ({ answer } = await ask());
+  if (answer.status >= 200 && answer.status < 300) return answer;
+  throw refusal(answer);
 }
 
-/** @param {Response} response */
-async function refusal(response) {
+/**
+ * @param {string} method @param {string} path @param {Options} options
+ * @returns {Promise<Answer>}
+ */
+async function exchange(method, path, { query, body, type, signal, patience = PATIENCE_S }) {
+  // On reads, too: over plain HTTP browsers say nothing else about where a request comes from.
+  /** @type {Record<string, string>} */
+  const headers = { Accept: "application/json", "X-Hublet-Portal": "1" };
+  if (body !== undefined) headers["Content-Type"] = type ?? "application/json";
+  const sent = type === undefined ? JSON.stringify(body) : /** @type {BodyInit} */ (body);
+  const url = urlOf(path, query);
+  const late = AbortSignal.timeout(patience * 1_000);
+  try {
+    const response = await fetch(url, {
+      method, headers, cache: "no-store", credentials: "same-origin",
+      body: body === undefined ? null : sent, signal: signal ? AbortSignal.any([signal, late]) : late,
+    });
+    return { status: response.status, text: await response.text() };
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    if (!late.aborted) throw new ApiError(0, "Unreachable", "The service does not answer. Check that it runs, then try again.");
+    const advice = method === "GET" ? "Check that it runs and is not stuck, then try again." : "It may do this all the same: look before you try again.";
+    throw new ApiError(0, "Late", `The service did not answer in ${patience} seconds. ${advice}`);
+  }
+}
+
+/** @param {Answer} answer */
+function refusal({ status, text }) {
   let document;
   try {
-    document = await response.json();
+    document = JSON.parse(text);
   } catch {
     // Not of the service itself, or without a body: the status says it.
   }
-  const code = document?.code ?? `Http${response.status}`;
-  const message = document?.message ?? fallback(response.status);
-  return new ApiError(response.status, code, message, document?.target ?? "");
+  const code = document?.code ?? `Http${status}`;
+  return new ApiError(status, code, document?.message ?? fallback(status), document?.target ?? "");
 }
 
 /** @param {number} status */
@@ -114,8 +141,7 @@ function fallback(status) {
  * @returns {Promise<any>}
  */
 export async function json(method, path, options) {
-  const response = await call(method, path, options);
-  const text = await response.text();
+  const { text } = await call(method, path, options);
   return text === "" ? null : JSON.parse(text);
 }
 
@@ -147,12 +173,33 @@ export async function page(path, { token, size = 50, query, ...options } = {}) {
 }
 
 /**
- * A path of parts, each encoded: `pathOf("api/hubs", hub, "groups", group)`.
- * @param {string} root
- * @param {...string} parts
+ * The only way from names to a path: the text is the page's own, and each name in it is encoded, whatever it looks like.
+ *
+ *     pathOf`api/hubs/${hub}/groups/${group}/:send`
+ * @param {TemplateStringsArray} texts
+ * @param {...string} names
+ * @throws {ApiError} no path can have the name as a part
  */
-export function pathOf(root, ...parts) {
-  return [root, ...parts.map((part) => (part.startsWith(":") ? part : encodeURIComponent(part)))].join("/");
+export function pathOf(texts, ...names) {
+  return String.raw(texts, ...names.map(partOf));
+}
+
+/** Browsers take the parts `.` and `..` out of a path, encoded too, and what is left is another operation. @param {string} name */
+export function isPart(name) {
+  return name !== "" && name !== "." && name !== "..";
+}
+
+/** @param {string} name */
+function partOf(name) {
+  if (!isPart(name)) throw unsendable(name);
+  return encodeURIComponent(name);
+}
+
+/** @param {string} name */
+function unsendable(name) {
+  return new ApiError(0, "Unsendable", name === ""
+    ? "A name is missing. Enter one."
+    : `Nothing was sent: a browser cannot ask for anything about “${name}”, since it changes addresses with this name. The command line can; see hublet --help.`);
 }
 
 /** What to show of a failure. @param {unknown} error */

@@ -105,8 +105,11 @@ export function useStyle(name) {
     const link = h("link", {
       rel: "stylesheet",
       href: `css/${name}.css`,
-      // A page without its style is better than none.
-      on: { load: () => resolve(), error: () => resolve() },
+      on: {
+        load: () => resolve(),
+        // A page without its style is better than none; the next visit asks again.
+        error: () => { styles.delete(name); link.remove(); resolve(); },
+      },
     });
     document.head.append(link);
   }));

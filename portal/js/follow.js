@@ -4,6 +4,8 @@ import { poll } from "./poll.js";
 
 /** The longest that the service holds a question open, in seconds. */
 const WAIT_S = 20;
+/** It answers when that is over, or it is stuck. */
+const PATIENCE_S = WAIT_S + 5;
 /** Time between two questions, so that a flood comes in few large parts. */
 const EVERY_MS = 250;
 /** The most that one answer has. */
@@ -23,7 +25,7 @@ export function follow(path, { query, first, signal, onAnswer, onError }) {
   let cursor;
   return poll(async () => {
     const place = cursor === undefined ? { top: first } : { after: cursor, wait: WAIT_S, top: MOST };
-    const answer = await get(path, { query: { ...query, ...place }, signal });
+    const answer = await get(path, { query: { ...query, ...place }, signal, patience: PATIENCE_S });
     if (signal.aborted) return;
     const lost = cursor === undefined ? 0 : answer.lost;
     cursor = answer.next;

@@ -3,7 +3,7 @@ import { messageOf, whenSignedOut } from "./api.js";
 import { h, replace } from "./dom.js";
 import { failed } from "./components/states.js";
 import { toast } from "./components/toast.js";
-import { forget, loadSession, session, signOut } from "./session.js";
+import { loadSession, renew, session, signOut } from "./session.js";
 import { showShell } from "./shell.js";
 
 const app = /** @type {HTMLElement} */ (document.getElementById("app"));
@@ -15,10 +15,10 @@ document.querySelector(".skip")?.addEventListener("click", (event) => {
   document.getElementById("main")?.focus();
 });
 
-whenSignedOut(() => {
-  if (!session().signedIn) return;
-  forget();
-  showSignIn("The session has ended. Sign in again; you come back to this page.");
+whenSignedOut(async (sentAt) => {
+  if (await renew(sentAt)) return true;
+  if (!shown.signal.aborted) showSignIn("The session has ended. Sign in again; you come back to this page.");
+  return false;
 });
 
 /** @param {string} [notice] */

@@ -4,6 +4,7 @@ import { ROUTES } from "./routes.js";
 import { loading } from "./components/states.js";
 import { icon } from "./icons.js";
 import { messageOf } from "./api.js";
+import { mayLeave } from "./leaving.js";
 
 /**
  * What a page gets.
@@ -57,6 +58,48 @@ function queryOf(params) {
   return query;
 }
 
+/** Long enough for the browser to go back; where it cannot, nothing tells. */
+const TRAVEL_MS = 1_000;
+
+/** The place of the shown page among those that the browser goes back to; each entry of its history has its own. */
+let place = 0;
+
+/**
+ * Takes a change of the address back until somebody has said that the page may be left.
+ * @returns {Promise<boolean>} whether it may
+ */
+async function settle() {
+  const wanted = location.hash;
+  const to = placeOf(history.state);
+  // An entry without a place was made just now, behind the shown one.
+  const steps = (to ?? place + 1) - place;
+  const answer = mayLeave();
+  if (answer !== true) {
+    await travel(-steps);
+    if (!await answer) return false;
+    if (to !== undefined) await travel(steps);
+    else history.pushState(null, "", wanted);
+  }
+  place += steps;
+  history.replaceState({ place }, "");
+  return true;
+}
+
+/** @param {unknown} state @returns {number|undefined} */
+function placeOf(state) {
+  const { place: known } = /** @type {{ place?: unknown }} */ (state ?? {});
+  return typeof known === "number" ? known : undefined;
+}
+
+/** @param {number} steps @returns {Promise<void>} */
+function travel(steps) {
+  return new Promise((resolve) => {
+    addEventListener("hashchange", () => resolve(), { once: true });
+    setTimeout(resolve, TRAVEL_MS);
+    history.go(steps);
+  });
+}
+
 /**
  * Shows the page of the address in this element, now and whenever the address changes.
  * @param {HTMLElement} main
@@ -65,7 +108,18 @@ function queryOf(params) {
  */
 export function startRouter(main, onPage, signal) {
   const go = (/** @type {boolean} */ moved) => show(main, onPage, moved);
-  addEventListener("hashchange", () => go(true), { signal });
+  let settling = false;
+  addEventListener("hashchange", async () => {
+    if (settling) return;
+    settling = true;
+    let isLeft = false;
+    // The address may change again while somebody is asked.
+    do isLeft = await settle() || isLeft; while (placeOf(history.state) !== place);
+    settling = false;
+    if (isLeft && !signal.aborted) go(true);
+  }, { signal });
+  place = placeOf(history.state) ?? 0;
+  history.replaceState({ place }, "");
   signal.addEventListener("abort", () => left.abort());
   go(false);
 }
@@ -90,7 +144,7 @@ async function show(main, onPage, moved) {
     if (!route) {
       page = failedPage("There is no such page.", "Choose one from the navigation.", h("a", { class: "button", href: "#/overview" }, "Go to the overview"));
     } else {
-      const module = /** @type {PageModule} */ (await import(`./pages/${name}.js`));
+      const module = await load(name);
       page = await module.render({ params, path, signal, setParams });
     }
   } catch (error) {
@@ -107,6 +161,15 @@ async function show(main, onPage, moved) {
   }
 }
 
+/** @param {string} name @returns {Promise<PageModule>} */
+async function load(name) {
+  try {
+    return await import(`./pages/${name}.js`);
+  } catch {
+    throw new Error("Its files could not be loaded: the service does not answer. Check that it runs, then try again; if that does not help, reload the page.");
+  }
+}
+
 /** In place of a page; its title is the heading. @param {string} title @param {string} advice @param {Element} action */
 function failedPage(title, advice, action) {
   return h("div", { class: "state bad", role: "alert" }, icon("error"), h("h1", { class: "title" }, title), h("p", {}, advice), action);
@@ -115,5 +178,5 @@ function failedPage(title, advice, action) {
 /** @param {Record<string, string|string[]|null|undefined>} params */
 function setParams(params) {
   const { name, path } = parse(location.hash);
-  history.replaceState(null, "", linkTo(name, params, ...path));
+  history.replaceState(history.state, "", linkTo(name, params, ...path));
 }

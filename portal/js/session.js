@@ -1,16 +1,33 @@
 // Who is signed in.
-import { get, messageOf, post, remove } from "./api.js";
+import { base, get, messageOf, post, remove } from "./api.js";
 
 /** @typedef {import("./types.js").Session} Session */
 
 /** Set when somebody signed out here, so that a service in development mode does not sign in again at once. */
 const STAYS_OUT = "hublet.signed-out";
+/** Signing in by itself is not repeated sooner: two services that share the cookies of one host would take turns for ever. */
+const RENEWED_MS = 10_000;
+
+/** Tells the other tabs that somebody signed out, or in: they stay out as well. */
+const tabs = new BroadcastChannel(`hublet ${base.href}`);
+tabs.addEventListener("message", ({ data }) => stayOut(data === "out"));
 
 /** @type {Session} */
 let current = { signedIn: false, development: false, issuers: [], endpoint: "", version: "" };
 
 export function session() {
   return current;
+}
+
+/** When somebody signed in here last. */
+let signedInAt = -Infinity;
+/** @type {Promise<boolean>|undefined} */
+let renewing;
+
+/** @param {boolean} yes */
+function stayOut(yes) {
+  if (yes) sessionStorage.setItem(STAYS_OUT, "1");
+  else sessionStorage.removeItem(STAYS_OUT);
 }
 
 /** Whether what needs full access can work. */
@@ -39,19 +56,51 @@ export async function loadSession() {
 /** @param {Credential} credential */
 export async function signIn(credential) {
   current = await post("api/ext/session", { body: credential });
-  sessionStorage.removeItem(STAYS_OUT);
+  signedInAt = performance.now();
+  tell(false);
   return current;
 }
 
 export async function signOut() {
-  await remove("api/ext/session");
-  sessionStorage.setItem(STAYS_OUT, "1");
+  // First, or another tab would find its session ended and sign in again.
+  tell(true);
+  try {
+    await remove("api/ext/session");
+  } catch (error) {
+    tell(false);
+    throw error;
+  }
   current = { ...current, signedIn: false };
 }
 
-/** The service no longer knows the session. */
-export function forget() {
+/** Here and in the other tabs. @param {boolean} isOut */
+function tell(isOut) {
+  stayOut(isOut);
+  tabs.postMessage(isOut ? "out" : "in");
+}
+
+/**
+ * A call was refused since the service no longer knows the session, as after its restart. In development mode the page
+ * signs in again, once for all calls that this happens to.
+ * @param {number} sentAt when the call was sent
+ * @returns {Promise<boolean>} whether somebody is signed in
+ */
+export function renew(sentAt) {
+  if (current.signedIn && sentAt < signedInAt) return Promise.resolve(true);
+  renewing ??= signInAgain().finally(() => { renewing = undefined; });
+  return renewing;
+}
+
+async function signInAgain() {
+  const mayBe = current.signedIn && current.development && performance.now() - signedInAt > RENEWED_MS;
   current = { ...current, signedIn: false };
+  if (!mayBe) return false;
+  try {
+    await loadSession();
+  } catch {
+    // The sign-in page is shown, and says what the service answers.
+  }
+  return current.signedIn;
 }
 
 /**

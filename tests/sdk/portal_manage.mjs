@@ -56,7 +56,7 @@ async function connections() {
 
   bob.send({ type: "sendToGroup", group: "tea room", dataType: "text", data: "may I?", ackId: 1 });
   assert.equal((await bob.next((frame) => frame.ackId === 1)).success, false);
-  await page.getByLabel("Group (optional)").fill("tea room");
+  await page.getByLabel("Group", { exact: true }).fill("tea room");
   await press(page, "Grant");
   await page.getByRole("button", { name: "Take away webpubsub.sendToGroup.tea room" }).waitFor();
   bob.send({ type: "sendToGroup", group: "tea room", dataType: "text", data: "thanks", ackId: 2 });

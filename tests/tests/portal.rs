@@ -1,6 +1,6 @@
 //! The portal in headless Chromium with the real binary: the whole path (tests/sdk/portal_path.mjs), each page by its
-//! effect (`portal_manage`, `portal_access`), how every page looks (`portal_pages`), and with very many connections
-//! (`portal_many`). Who gets in at all: `portal_access`.
+//! effect (`portal_manage`, `portal_access`), names that lead astray (`portal_names`), a service that is away
+//! (`portal_trouble`), how every page looks (`portal_pages`), and with very many connections (`portal_many`). Who gets in at all: `portal_access`.
 #![allow(clippy::panic, reason = "a helper of tests fails like a test")]
 
 use std::path::Path;
@@ -46,6 +46,12 @@ fn what_the_pages_do_is_felt_elsewhere() {
         "portal_manage.mjs",
         script("portal_manage.mjs", None, &server).arg(server.connection_string()),
     );
+}
+
+#[test]
+fn names_of_clients_lead_nowhere_else() {
+    let server = Server::start();
+    program::run("portal_names.mjs", script("portal_names.mjs", None, &server).arg(server.connection_string()));
 }
 
 #[test]

@@ -31,6 +31,8 @@ import { tabs } from "./tabs.js";
 
 /** So many are kept for each handler. */
 const KEPT = 100;
+/** The longest that a handler may take with all its attempts, and some more, in seconds. */
+export const HANDLERS_S = 610;
 
 /**
  * @param {string} hub
@@ -38,7 +40,7 @@ const KEPT = 100;
  * @returns {Promise<Exchange[]>} the oldest first
  */
 export async function loadExchanges(hub, signal) {
-  const { value } = await get(pathOf("api/ext/hubs", hub, "exchanges"), { query: { top: KEPT }, signal });
+  const { value } = await get(pathOf`api/ext/hubs/${hub}/exchanges`, { query: { top: KEPT }, signal });
   return value;
 }
 
@@ -111,7 +113,7 @@ function replayButton(exchange, { hub, signal, result, onReplayed }) {
     replace(result, h("p", { class: "quiet small" }, "Sending the event again…"));
     try {
       /** @type {Exchange} */
-      const again = await post(pathOf("api/ext/hubs", hub, "exchanges", exchange.id, ":replay"), { signal });
+      const again = await post(pathOf`api/ext/hubs/${hub}/exchanges/${exchange.id}/:replay`, { signal, patience: HANDLERS_S });
       replace(result,
         notice(again.ok ? "good" : "bad",
           `Replayed: ${again.status === null ? "no answer" : `status ${again.status}`} in ${milliseconds(again.durationMs)}.`,

@@ -48,6 +48,7 @@ export async function render({ signal }) {
     signal,
     onError: (error) => {
       body.classList.toggle("stale", board !== undefined);
+      replace(state, badge("Does not answer", "bad"));
       if (!board) replace(body);
       replace(trouble, notice("bad", "The figures could not be loaded.", messageOf(error)));
     },

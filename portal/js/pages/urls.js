@@ -58,7 +58,7 @@ export async function render({ params, signal, setParams }) {
 
 /** @param {UrlForm} form @param {AbortSignal} [signal] @returns {Promise<MadeUrl>} */
 export async function makeUrl(form, signal) {
-  const { token } = await post(pathOf("api/hubs", form.hub, ":generateToken"), {
+  const { token } = await post(pathOf`api/hubs/${form.hub}/:generateToken`, {
     query: { userId: form.user, role: rolesOf(form), group: form.groups, minutesToExpire: form.minutes },
     ...(signal && { signal }),
   });
@@ -82,7 +82,7 @@ async function suggest(editor, form, signal) {
     const hubs = await get("api/ext/inventory", { query: { maxpagesize: 200 }, signal });
     editor.offerHubs(hubs.value.map((/** @type {import("../types.js").HubSummary} */ each) => each.hub));
     if (hubProblem(form.hub)) return;
-    const groups = await get(pathOf("api/ext/hubs", form.hub, "groups"), { query: { maxpagesize: 200 }, signal });
+    const groups = await get(pathOf`api/ext/hubs/${form.hub}/groups`, { query: { maxpagesize: 200 }, signal });
     editor.offerGroups(groups.value.map((/** @type {{ group: string }} */ each) => each.group));
   } catch {
     // Names can be typed.

@@ -1,5 +1,5 @@
 // Connections, users and groups of a hub, a page at a time.
-import { page as pageOf, pathOf } from "../../api.js";
+import { page as pageOf } from "../../api.js";
 import { h, replace } from "../../dom.js";
 import { count, plural } from "../../format.js";
 import { icon } from "../../icons.js";
@@ -80,7 +80,7 @@ export function lists({ params, signal, setParams }) {
     replace(actions,
       h("button", { class: "button", type: "button", on: { click: () => table?.refresh() } }, icon("refresh"), "Refresh"),
       mayChange() && h("button", {
-        class: "button", type: "button", on: { click: () => openComposer(pathOf("api/hubs", view.hub, ":send"), { signal, to: `everyone in ${view.hub}` }) }
+        class: "button", type: "button", on: { click: () => openComposer(view.hub, { kind: "all", name: "" }, { signal, to: `everyone in ${view.hub}` }) }
       }, icon("send"), "Send to everyone"));
     replace(body, h("div", { class: "stack" }, hubChooser(hubs, thereAreMore, view.hub, choose), all.element));
   }

@@ -4,6 +4,7 @@ import { h, replace } from "../../dom.js";
 import { bytes, count, dateTime, protocolName, relative } from "../../format.js";
 import { icon } from "../../icons.js";
 import { poll } from "../../poll.js";
+import { membership } from "../../rest.js";
 import { linkTo } from "../../router.js";
 import { mayChange } from "../../session.js";
 import { copyButton } from "../../components/copy.js";
@@ -22,7 +23,6 @@ const PERMISSIONS = [["sendToGroup", "Send to group"], ["joinLeaveGroup", "Join 
 
 /** @param {string} hub @param {string} id @param {import("../../router.js").Context} context */
 export function oneConnection(hub, id, { signal }) {
-  const root = pathOf("api/hubs", hub);
   const body = h("div", {}, loading());
   const trouble = h("div", {});
   const head = h("span", { class: "row" });
@@ -37,11 +37,11 @@ export function oneConnection(hub, id, { signal }) {
     if (isGone) return;
     try {
       /** @type {Connection} */
-      const now = await get(pathOf("api/ext/hubs", hub, "connections", id), { signal });
+      const now = await get(pathOf`api/ext/hubs/${hub}/connections/${id}`, { signal });
       if (signal.aborted) return;
       replace(trouble);
       if (!shown) {
-        shown = board(hub, root, id, { signal, act });
+        shown = board(hub, id, { signal, act });
         replace(body, shown.element);
       }
       shown.update(now);
@@ -64,12 +64,13 @@ export function oneConnection(hub, id, { signal }) {
 
   /**
    * Does something through the REST API, then shows what it has done.
-   * @param {string} method @param {string} path @param {string} done
-   * @param {import("../../api.js").Query} [query]
+   * @param {() => import("../../rest.js").Request} make fails where the page cannot ask for it
+   * @param {string} done
    */
-  async function act(method, path, done, query = {}) {
+  async function act(make, done) {
     try {
-      await call(method, path, { query, signal });
+      const { method, path, query = {}, body } = make();
+      await call(method, path, { query, body, signal });
       toast(done);
       await load();
       return true;
@@ -83,7 +84,7 @@ export function oneConnection(hub, id, { signal }) {
     const reason = textInput({ placeholder: "maintenance", maxlength: 123 });
     const go = async () => {
       dialog.close();
-      await act("DELETE", `${root}/${pathOf("connections", id)}`, "The connection is closed.", { reason: reason.value.trim() });
+      await act(() => ({ method: "DELETE", path: pathOf`api/hubs/${hub}/connections/${id}`, query: { reason: reason.value.trim() } }), "The connection is closed.");
     };
     const dialog = openDialog({
       title: "Close this connection?",
@@ -102,6 +103,7 @@ export function oneConnection(hub, id, { signal }) {
     every: EVERY_MS, signal,
     onError: (error) => {
       if (!shown) replace(body);
+      replace(head, badge("Not known", "warn"), h("span", { class: "mono small" }, id));
       replace(trouble, notice("bad", "The connection could not be loaded.", messageOf(error)));
     },
   });
@@ -109,14 +111,14 @@ export function oneConnection(hub, id, { signal }) {
   return page({ title: "Connection", lead: head, actions: [actions], class: "connection-page", back }, trouble, body);
 }
 
-/** @typedef {(method: string, path: string, done: string, query?: import("../../api.js").Query) => Promise<boolean>} Act */
+/** @typedef {(make: () => import("../../rest.js").Request, done: string) => Promise<boolean>} Act */
 
-/** @param {string} hub @param {string} root @param {string} id @param {{ signal: AbortSignal, act: Act }} options */
-function board(hub, root, id, { signal, act }) {
+/** @param {string} hub @param {string} id @param {{ signal: AbortSignal, act: Act }} options */
+function board(hub, id, { signal, act }) {
   const about = h("div", {});
   const groups = chips({
     empty: "It is in no group.",
-    remove: (group) => act("DELETE", `${root}/${pathOf("groups", group, "connections", id)}`, `Taken out of ${group}.`), what: "Take it out of",
+    remove: (group) => act(() => membership(hub, group, id, false), `Taken out of ${group}.`), what: "Take it out of",
   });
   const roles = chips({
     empty: "It may do nothing but send events.", remove: (role) => revoke(role), what: "Take away",
@@ -125,9 +127,8 @@ function board(hub, root, id, { signal, act }) {
 
   /** @param {string} permission @param {string} group @param {"PUT"|"DELETE"} method */
   const permit = (permission, group, method) =>
-    act(method, `${root}/${pathOf("permissions", permission, "connections", id)}`,
-      method === "PUT" ? "The permission is granted." : "The permission is taken away.",
-      { targetName: group });
+    act(() => ({ method, path: pathOf`api/hubs/${hub}/permissions/${permission}/connections/${id}`, query: { targetName: group } }),
+      method === "PUT" ? "The permission is granted." : "The permission is taken away.");
   const revoke = (/** @type {string} */ role) => {
     const found = permissionOf(role);
     return found ? permit(found.permission, found.group, "DELETE") : Promise.resolve(false);
@@ -141,21 +142,27 @@ function board(hub, root, id, { signal, act }) {
   async function join() {
     const name = group.value.trim();
     groupField.setError(name === "" ? "Name the group." : "");
-    if (name !== "" && await act("PUT", `${root}/${pathOf("groups", name, "connections", id)}`, `Added to ${name}.`)) group.value = "";
+    if (name !== "" && await act(() => membership(hub, name, id, true), `Added to ${name}.`)) group.value = "";
   }
 
   const permission = select(PERMISSIONS);
-  const target = textInput({ placeholder: "all groups" });
+  const target = field({ label: "Group", control: textInput({ placeholder: "lobby" }) });
+  /** REST knows no permission for all groups, and no patterns. @param {"PUT"|"DELETE"} method */
+  function change(method) {
+    const name = target.control.value.trim();
+    target.setError(name === "" ? "Name the group. A permission is for one group." : "");
+    if (name !== "") permit(permission.value, name, method);
+  }
   const element = h("div", { class: "grid grid-2" },
     card({ title: "What is known" }, about),
-    mayChange() ? card({ title: "Send a message" }, composer(`${root}/${pathOf("connections", id, ":send")}`, { signal, to: "this connection" })) : null,
+    mayChange() ? card({ title: "Send a message" }, composer(hub, { kind: "connection", name: id }, { signal, to: "this connection" })) : null,
     card({ title: "Groups" }, h("div", { class: "stack" }, groups.element, mayChange() ? groupField.element : null)),
     card({ title: "Roles" }, h("div", { class: "stack" }, roles.element,
       mayChange() ? h("div", { class: "toolbar" },
-        field({ label: "Permission", control: permission }).element, field({ label: "Group", control: target, optional: true }).element,
+        field({ label: "Permission", control: permission }).element, target.element,
         h("div", { class: "row" },
-          h("button", { class: "button", type: "button", on: { click: () => permit(permission.value, target.value.trim(), "PUT") } }, "Grant"),
-          h("button", { class: "button", type: "button", on: { click: () => permit(permission.value, target.value.trim(), "DELETE") } }, "Revoke"))) : null)));
+          h("button", { class: "button", type: "button", on: { click: () => change("PUT") } }, "Grant"),
+          h("button", { class: "button", type: "button", on: { click: () => change("DELETE") } }, "Revoke"))) : null)));
 
   /** @param {Connection} now */
   function update(now) {
@@ -174,12 +181,10 @@ function board(hub, root, id, { signal, act }) {
   return { element, update };
 }
 
-/** The permission and the group of a role; null where no permission is behind it. @param {string} role */
+/** The permission and the group of a role; null where it is for no single group: then it cannot be taken away. @param {string} role */
 function permissionOf(role) {
-  const match = /^webpubsub\.(sendToGroup|joinLeaveGroup)(?:\.(.+))?$/.exec(role);
-  // Patterns come from tokens; they cannot be taken away as a whole.
-  if (!match || /[*?]/.test(match[2] ?? "")) return null;
-  return { permission: match[1] ?? "", group: match[2] ?? "" };
+  const match = /^webpubsub\.(sendToGroup|joinLeaveGroup)\.(.+)$/s.exec(role);
+  return match && { permission: match[1] ?? "", group: match[2] ?? "" };
 }
 
 /** @param {{ empty: string, what: string, remove: (value: string) => Promise<boolean>, canRemove?: (value: string) => boolean }} options */

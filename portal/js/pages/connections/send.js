@@ -1,5 +1,6 @@
 // Sending a message from the page, as the app server would.
 import { messageOf, post } from "../../api.js";
+import { sendingTo } from "../../rest.js";
 import { h } from "../../dom.js";
 import { icon } from "../../icons.js";
 import { openDialog } from "../../components/dialog.js";
@@ -8,11 +9,12 @@ import { toast } from "../../components/toast.js";
 
 /**
  * A message with its button.
- * @param {string} path where it is sent to, encoded
+ * @param {string} hub
+ * @param {import("../../rest.js").Receiver} receiver
  * @param {{ signal: AbortSignal, to: string, onSent?: () => void }} options to: whom, for people
  * @returns {HTMLElement}
  */
-export function composer(path, { signal, to, onSent = () => {} }) {
+export function composer(hub, receiver, { signal, to, onSent = () => {} }) {
   let isJson = false;
   const area = h("textarea", { rows: 4, spellcheck: "false", class: "mono", on: { input: () => message.setError(""), keydown: onKey } });
   const message = field({ label: "Message", control: area, hint: "Ctrl and Enter sends." });
@@ -36,7 +38,8 @@ export function composer(path, { signal, to, onSent = () => {} }) {
     }
     button.disabled = true;
     try {
-      await post(path, { body: text, type: isJson ? "application/json" : "text/plain; charset=utf-8", signal });
+      const { path, query = {} } = sendingTo(hub, receiver);
+      await post(path, { query, body: text, type: isJson ? "application/json" : "text/plain; charset=utf-8", signal });
       toast(`Sent to ${to}.`);
       onSent();
     } catch (error) {
@@ -54,7 +57,7 @@ export function composer(path, { signal, to, onSent = () => {} }) {
     message.element, h("div", {}, button));
 }
 
-/** @param {string} path @param {{ signal: AbortSignal, to: string }} options */
-export function openComposer(path, { signal, to }) {
-  const { close } = openDialog({ title: `Send to ${to}`, body: composer(path, { signal, to, onSent: () => close() }) });
+/** @param {string} hub @param {import("../../rest.js").Receiver} receiver @param {{ signal: AbortSignal, to: string }} options */
+export function openComposer(hub, receiver, { signal, to }) {
+  const { close } = openDialog({ title: `Send to ${to}`, body: composer(hub, receiver, { signal, to, onSent: () => close() }) });
 }

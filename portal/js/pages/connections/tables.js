@@ -26,7 +26,7 @@ function link(text, title, click) {
 export function connectionTable(view, { signal, go }) {
   return pagedTable({
     label: `Connections of ${view.hub}`, signal,
-    load: (token) => pageOf(pathOf("api/ext/hubs", view.hub, "connections"), {
+    load: (token) => pageOf(pathOf`api/ext/hubs/${view.hub}/connections`, {
       token, signal, query: { search: view.search, user: view.user, group: view.group, protocol: view.protocol },
     }),
     columns: /** @type {import("../../components/table.js").Column<Connection>[]} */ ([
@@ -57,13 +57,13 @@ function groups({ groups: first, groupCount }, go) {
     more > 0 ? h("span", { class: "quiet" }, `and ${count(more)} more`) : null);
 }
 
-/** @param {string} hub @param {"user"|"group"} name @param {string} id @param {"users"|"groups"} kind @param {AbortSignal} signal */
-function rowActions(hub, name, id, kind, signal) {
+/** @param {string} hub @param {"user"|"group"} name @param {string} id @param {AbortSignal} signal */
+function rowActions(hub, name, id, signal) {
   return h("span", { class: "row nowrap end" },
     h("a", { class: "button bare small", href: linkTo("trace", { hub, [name]: id }) }, icon("trace"), "Trace", h("span", { class: "hush" }, ` of ${id}`)),
     mayChange() && h("button", {
       class: "button bare small", type: "button",
-      on: { click: () => openComposer(pathOf("api/hubs", hub, kind, id, ":send"), { signal, to: `${name} ${id}` }) },
+      on: { click: () => openComposer(hub, { kind: name, name: id }, { signal, to: `${name} ${id}` }) },
     }, icon("send"), "Send", h("span", { class: "hush" }, ` to ${id}`)));
 }
 
@@ -71,11 +71,11 @@ function rowActions(hub, name, id, kind, signal) {
 export function userTable(view, { signal, go }) {
   return pagedTable({
     label: `Users of ${view.hub}`, signal,
-    load: (token) => pageOf(pathOf("api/ext/hubs", view.hub, "users"), { token, signal, query: { search: view.search, group: view.group } }),
+    load: (token) => pageOf(pathOf`api/ext/hubs/${view.hub}/users`, { token, signal, query: { search: view.search, group: view.group } }),
     columns: /** @type {import("../../components/table.js").Column<{ userId: string, connections: number }>[]} */ ([
       { title: "User", class: "wide", cell: (row) => link(row.userId, "Connections of this user", () => go({ ...GONE, tab: "connections", user: row.userId })) },
       { title: "Connections", class: "num", cell: (row) => count(row.connections) },
-      { title: "Act", hidden: true, class: "num", cell: (row) => rowActions(view.hub, "user", row.userId, "users", signal) },
+      { title: "Act", hidden: true, class: "num", cell: (row) => rowActions(view.hub, "user", row.userId, signal) },
     ]),
     empty: () => empty("No user matches.", "Clients have a user if their token has a subject. Loosen the filter, or connect one."),
   });
@@ -85,12 +85,12 @@ export function userTable(view, { signal, go }) {
 export function groupTable(view, { signal, go }) {
   return pagedTable({
     label: `Groups of ${view.hub}`, signal,
-    load: (token) => pageOf(pathOf("api/ext/hubs", view.hub, "groups"), { token, signal, query: { search: view.search } }),
+    load: (token) => pageOf(pathOf`api/ext/hubs/${view.hub}/groups`, { token, signal, query: { search: view.search } }),
     columns: /** @type {import("../../components/table.js").Column<{ group: string, connections: number }>[]} */ ([
       { title: "Group", class: "wide", cell: (row) => link(row.group, "Connections in this group", () => go({ ...GONE, tab: "connections", group: row.group })) },
       { title: "Connections", class: "num", cell: (row) => count(row.connections) },
       { title: "Users", hidden: true, cell: (row) => link("Users", `Users in ${row.group}`, () => go({ ...GONE, tab: "users", group: row.group })) },
-      { title: "Act", hidden: true, class: "num", cell: (row) => rowActions(view.hub, "group", row.group, "groups", signal) },
+      { title: "Act", hidden: true, class: "num", cell: (row) => rowActions(view.hub, "group", row.group, signal) },
     ]),
     empty: () => empty("No group matches.", "A group is there as long as somebody is in it. Loosen the filter, or add a connection to one."),
   });

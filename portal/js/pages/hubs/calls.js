@@ -20,7 +20,7 @@ export function callList(hub, signal) {
     try {
       /** @type {[{ value: Exchange[], handlers: Status[] }, unknown]} */
       const [{ value, handlers }] = await Promise.all([
-        get(pathOf("api/ext/hubs", hub, "exchanges"), { query: { top: 100 }, signal }),
+        get(pathOf`api/ext/hubs/${hub}/exchanges`, { query: { top: 100 }, signal }),
         useStyle("exchange"),
       ]);
       if (signal.aborted) return;

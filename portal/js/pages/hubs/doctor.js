@@ -3,6 +3,7 @@ import { messageOf, pathOf, post } from "../../api.js";
 import { h, replace } from "../../dom.js";
 import { icon } from "../../icons.js";
 import { mayChange } from "../../session.js";
+import { HANDLERS_S } from "../../components/exchange.js";
 import { badge, card } from "../../components/page.js";
 import { empty, loading, notice } from "../../components/states.js";
 
@@ -27,7 +28,7 @@ export function doctor(hub, { signal, isDirty }) {
     replace(results, loading("Asking the handlers…"));
     try {
       /** @type {{ handlers: Report[] }} */
-      const { handlers } = await post(pathOf("api/ext/hubs", hub, ":test"), { signal });
+      const { handlers } = await post(pathOf`api/ext/hubs/${hub}/:test`, { signal, patience: HANDLERS_S });
       replace(results, ...handlers.map((report, index) => shown(report, index)),
         handlers.length === 0 ? card({}, empty("This hub has no handlers.", "Add one on the tab “Settings” and save it.")) : null);
     } catch (error) {

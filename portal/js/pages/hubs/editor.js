@@ -1,8 +1,11 @@
 // The settings of a hub while somebody changes them: as a form and as JSON, saved at once.
 import { ApiError, messageOf, pathOf, put } from "../../api.js";
 import { h, replace } from "../../dom.js";
+import { guard } from "../../leaving.js";
 import { mayChange } from "../../session.js";
 import { copyButton } from "../../components/copy.js";
+import { confirm } from "../../components/dialog.js";
+import { HANDLERS_S } from "../../components/exchange.js";
 import { checkbox, field } from "../../components/fields.js";
 import { jsonView as shownJson } from "../../components/json.js";
 import { card } from "../../components/page.js";
@@ -10,24 +13,31 @@ import { notice } from "../../components/states.js";
 import { toast } from "../../components/toast.js";
 import { places as makePlaces } from "./fields.js";
 import { settingsForm } from "./form.js";
-import { hasSettings, parseSettings } from "./settings.js";
+import { loadIfThere, parseSettings } from "./settings.js";
 
 /** @typedef {import("./settings.js").Hub} Hub */
 /** @typedef {import("./settings.js").Settings} Settings */
 
 /** @param {Settings} settings */
 const textOf = (settings) => JSON.stringify(settings, null, 2);
+/** Somebody else was faster. @param {boolean} isThere they changed the settings; else they deleted them */
+const mayReplace = (isThere) => confirm({
+  title: isThere ? "Somebody else has changed these settings" : "Somebody else has deleted these settings", action: "Save mine",
+  text: isThere
+    ? "They are no longer what this page began with. Saving puts yours in the place of theirs. To see theirs first, cancel, keep a copy of your JSON, and reload the page."
+    : "Saving makes them anew, as they are on this page.",
+});
 /** @param {Settings} settings @returns {Settings} */
 const copyOf = (settings) => JSON.parse(JSON.stringify(settings));
 
 /**
  * @param {Hub} hub
  * @param {{
- *   signal: AbortSignal, isNew?: boolean, onSaved: (hub: Hub) => void,
+ *   signal: AbortSignal, isNew?: boolean, isStored?: boolean, onSaved: (hub: Hub) => void,
  *   nameOf?: () => string, onNameError?: (text: string) => void,
- * }} options nameOf: asked for the name of a new hub; an empty one means that it is wrong
+ * }} options isStored: the service has these settings; nameOf: asked for the name of a new hub; an empty one means that it is wrong
  */
-export function editor(hub, { signal, isNew = false, onSaved, nameOf = () => hub.name, onNameError }) {
+export function editor(hub, { signal, isNew = false, isStored = !isNew, onSaved, nameOf = () => hub.name, onNameError }) {
   const readOnly = hub.source === "file" || !mayChange();
   let saved = textOf(hub.properties);
   let draft = copyOf(hub.properties);
@@ -67,11 +77,16 @@ export function editor(hub, { signal, isNew = false, onSaved, nameOf = () => hub
     places.clear();
     save.disabled = true;
     try {
-      if (isNew && await hasSettings(name, signal)) {
+      const there = await loadIfThere(name, signal);
+      if (isNew && there) {
         return onNameError?.("This hub has settings already. Choose another name, or change them on the hub's own page.");
       }
+      const theirs = there && textOf(there.properties);
+      if (theirs !== (isStored ? saved : null) && !await mayReplace(theirs !== null)) return;
+      const validate = ask.control.checked;
       /** @type {Hub} */
-      const now = await put(pathOf("api/ext/hubs", name), { body: draft, query: { validate: ask.control.checked || null }, signal });
+      const now = await put(pathOf`api/ext/hubs/${name}`, { body: draft, query: { validate: validate || null }, signal, ...(validate && { patience: HANDLERS_S }) });
+      isStored = true;
       saved = textOf(now.properties);
       draft = copyOf(now.properties);
       redraw();
@@ -141,7 +156,7 @@ export function editor(hub, { signal, isNew = false, onSaved, nameOf = () => hub
     return view;
   }
 
-  addEventListener("beforeunload", (event) => { if (isDirty()) event.preventDefault(); }, { signal });
+  guard(isDirty, signal);
   changed();
-  return { formView, jsonView, saveBar, isDirty };
+  return { formView, jsonView, saveBar, isDirty, reset };
 }

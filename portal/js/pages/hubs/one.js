@@ -1,5 +1,5 @@
 // One hub: its settings, the webhook doctor, and the last calls of its handlers.
-import { ApiError, messageOf, pathOf, remove } from "../../api.js";
+import { messageOf, pathOf, remove } from "../../api.js";
 import { h, replace } from "../../dom.js";
 import { icon } from "../../icons.js";
 import { linkTo } from "../../router.js";
@@ -15,7 +15,7 @@ import { doctor } from "./doctor.js";
 import { editor } from "./editor.js";
 import { newHandler } from "./handler.js";
 import { sourceBadge } from "./list.js";
-import { loadHub } from "./settings.js";
+import { loadIfThere } from "./settings.js";
 
 /** @typedef {import("../../router.js").Context} Context */
 /** @typedef {import("./settings.js").Hub} Hub */
@@ -28,11 +28,11 @@ export async function oneHub(name, { params, signal, setParams }) {
   const actions = h("div", { class: "row" });
   const load = async () => {
     try {
-      show(await loadHub(name, signal));
+      const hub = await loadIfThere(name, signal);
+      if (hub) show(hub, true);
+      else replace(box, without());
     } catch (error) {
-      if (signal.aborted) return;
-      if (error instanceof ApiError && error.status === 404) replace(box, without());
-      else replace(box, retry("The hub could not be loaded.", error, load));
+      if (!signal.aborted) replace(box, retry("The hub could not be loaded.", error, load));
     }
   };
   const links = [
@@ -42,23 +42,26 @@ export async function oneHub(name, { params, signal, setParams }) {
 
   function without() {
     const start = h("button", {
-      class: "button primary", type: "button", on: { click: () => show({ name, source: "api", properties: {} }) }
+      class: "button primary", type: "button", on: { click: () => show({ name, source: "api", properties: {} }, false) }
     }, icon("plus"), "Make settings");
     return card({}, empty("This hub has no settings.", "Clients can use it all the same. With settings their events go to your app.", mayChange() && start));
   }
 
-  /** @param {Hub} hub */
-  function show(hub) {
+  let form = /** @type {ReturnType<typeof editor>|undefined} */ (undefined);
+
+  /** @param {Hub} hub @param {boolean} isStored */
+  function show(hub, isStored) {
     const isFile = hub.source === "file";
     replace(actions, ...links,
       !isFile && mayChange() && h("button", { class: "button danger", type: "button", on: { click: erase } }, icon("trash"), "Delete settings"));
-    const form = editor(hub, { signal, onSaved: (saved) => { hub = saved; } });
+    const made = editor(hub, { signal, isStored, onSaved: (saved) => { hub = saved; } });
+    form = made;
     const all = tabs({
       label: "Hub", selected: params.get("tab") ?? "settings", onSelect: (tab) => setParams({ tab: tab === "settings" ? null : tab }),
       tabs: [
-        { id: "settings", title: "Settings", render: () => form.formView() },
-        { id: "json", title: "JSON", render: () => form.jsonView() },
-        { id: "test", title: "Test handlers", render: () => doctor(name, { signal, isDirty: form.isDirty }) },
+        { id: "settings", title: "Settings", render: () => made.formView() },
+        { id: "json", title: "JSON", render: () => made.jsonView() },
+        { id: "test", title: "Test handlers", render: () => doctor(name, { signal, isDirty: made.isDirty }) },
         { id: "calls", title: "Last calls", render: () => callList(name, signal) },
       ],
     });
@@ -66,7 +69,7 @@ export async function oneHub(name, { params, signal, setParams }) {
       isFile ? notice("note", "This hub can be changed in the configuration file only.",
         "The file is read again when it changes. What is in it goes before what is made here.")
         : mayChange() ? null : notice("note", "This session may only read.", "Sign in with an access key to change settings."),
-      all.element, form.saveBar));
+      all.element, made.saveBar));
     replace(state, sourceBadge(hub.source, true));
   }
 
@@ -77,8 +80,9 @@ export async function oneHub(name, { params, signal, setParams }) {
     });
     if (!yes) return;
     try {
-      await remove(pathOf("api/ext/hubs", name), { signal });
+      await remove(pathOf`api/ext/hubs/${name}`, { signal });
       toast(`The settings of ${name} are deleted.`);
+      form?.reset();
       location.hash = linkTo("hubs");
     } catch (error) {
       if (!signal.aborted) toast(messageOf(error), "bad");

@@ -31,16 +31,15 @@ import { ApiError, get, pathOf } from "../../api.js";
 
 /** @param {string} name @param {AbortSignal} signal @returns {Promise<Hub>} */
 export function loadHub(name, signal) {
-  return get(pathOf("api/ext/hubs", name), { signal });
+  return get(pathOf`api/ext/hubs/${name}`, { signal });
 }
 
-/** @param {string} name @param {AbortSignal} signal */
-export async function hasSettings(name, signal) {
+/** @param {string} name @param {AbortSignal} signal @returns {Promise<Hub|null>} null: the hub has no settings */
+export async function loadIfThere(name, signal) {
   try {
-    await loadHub(name, signal);
-    return true;
+    return await loadHub(name, signal);
   } catch (error) {
-    if (error instanceof ApiError && error.status === 404) return false;
+    if (error instanceof ApiError && error.status === 404) return null;
     throw error;
   }
 }
