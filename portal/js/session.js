@@ -21,6 +21,8 @@ export function session() {
 
 /** When somebody signed in here last. */
 let signedInAt = -Infinity;
+/** When the page did so by itself, since a session had ended. */
+let renewedAt = -Infinity;
 /** @type {Promise<boolean>|undefined} */
 let renewing;
 
@@ -92,9 +94,10 @@ export function renew(sentAt) {
 }
 
 async function signInAgain() {
-  const mayBe = current.signedIn && current.development && performance.now() - signedInAt > RENEWED_MS;
+  const mayBe = current.signedIn && current.development && performance.now() - renewedAt > RENEWED_MS;
   current = { ...current, signedIn: false };
   if (!mayBe) return false;
+  renewedAt = performance.now();
   try {
     await loadSession();
   } catch {

@@ -55,11 +55,12 @@ async function keys() {
   // Whoever renews the key that they signed in with sees the new one, and is out then.
   await page.getByRole("button", { name: "Renew the primary key" }).click();
   await page.getByRole("button", { name: "Renew key" }).click();
+  await page.getByText("You are signed out: the key that you signed in with is no longer good.").waitFor();
   await page.getByText(key, { exact: true }).waitFor({ state: "detached" });
   const renewed = await page.locator("code.secret").first().innerText();
-  await page.getByRole("link", { name: "Hubs" }).click();
+  await page.getByRole("button", { name: "Sign in" }).click();
   await signIn(renewed);
-  await page.getByRole("heading", { name: "Hubs" }).waitFor();
+  await page.getByRole("heading", { name: "Keys", exact: true }).waitFor();
   console.log("ok a session ends with its key");
 
   // Another machine over plain HTTP: the browser says of no request where it is from.
@@ -106,8 +107,12 @@ async function reader() {
   await go("keys", "Keys");
   await page.getByText("it does not see the keys").waitFor();
   await go("urls?hub=mirror", "Client URL");
-  await page.getByRole("button", { name: "Generate" }).click();
-  await page.getByText("The URL could not be made.").waitFor();
+  assert.ok(await page.getByRole("button", { name: "Generate" }).isDisabled());
+  await page.getByText("This session may only read. Sign in with an access key to make URLs.").waitFor();
+  await go("playground", "Playground");
+  await page.getByRole("region", { name: "Client A" }).getByRole("button", { name: "Connect" }).click();
+  await page.getByText("This session may only read, so it makes no URL. Paste one.").waitFor();
+  assert.ok(await page.getByRole("button", { name: "Send", exact: true }).isDisabled());
   for (const [address, heading] of [["trace", "Live trace"], ["logs?tab=audit", "Logs"], ["about", "About"]]) {
     await go(address, heading);
     await page.locator("main .spinner").first().waitFor({ state: "detached" });

@@ -1,14 +1,17 @@
 // Uses the pages of the portal that change something, and looks at the effect where it is to be felt: at a client, at an
 // event handler, or by REST.
-// node portal_manage.mjs <path of Chromium> <origin, signed in by itself> <connection string>
+// node portal_manage.mjs <path of Chromium> <origin, signed in by itself> <connection string> <path of hublet>
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { createServer } from "node:http";
 import { once } from "node:events";
+import { readFile } from "node:fs/promises";
+import { dirname } from "node:path";
 import { WebPubSubServiceClient } from "@azure/web-pubsub";
 import { adminOf } from "./admin.mjs";
 import { Client, openBrowser, until } from "./portal.mjs";
 
-const [executablePath, origin, connectionString] = process.argv.slice(2);
+const [executablePath, origin, connectionString, hublet] = process.argv.slice(2);
 const admin = adminOf(connectionString);
 const chat = new WebPubSubServiceClient(connectionString, "chat", { allowInsecureConnection: true });
 const { context, open, close } = await openBrowser(executablePath, origin);
@@ -19,6 +22,9 @@ const press = (page, name) => page.getByRole("button", { name, exact: true }).cl
 await overview();
 await connections();
 await hubs();
+await changes();
+await trace();
+await playground();
 await logs();
 await about();
 await signOut();
@@ -166,6 +172,156 @@ async function hubs() {
   app.closeAllConnections();
   await page.close();
   console.log("ok its settings are deleted");
+}
+
+/** What is not saved is not lost without a question, and nor is what somebody else has saved meanwhile. */
+async function changes() {
+  const stored = async () => JSON.parse((await admin("GET", "api/ext/hubs/edited")).text).properties.webSocketKeepAliveIntervalInSeconds;
+  await admin("PUT", "api/ext/hubs/edited", { webSocketKeepAliveIntervalInSeconds: 20 });
+  const page = await open("hubs");
+  await page.getByRole("link", { name: "edited", exact: true }).click();
+  const seconds = page.getByLabel("Seconds between pings");
+  const isHere = async (name) => {
+    await page.getByRole("heading", { name, level: 1 }).waitFor();
+    assert.ok(page.url().endsWith(name === "edited" ? "#/hubs/edited" : `#/${name.toLowerCase()}`), page.url());
+  };
+  await seconds.fill("77");
+  const question = page.getByRole("dialog", { name: "Leave without saving?" });
+  for (const leave of [() => page.getByRole("link", { name: "Overview" }).first().click(), () => page.evaluate(() => history.back())]) {
+    await leave();
+    await question.getByRole("button", { name: "Cancel" }).click();
+    await question.waitFor({ state: "detached" });
+    await isHere("edited");
+    assert.equal(await seconds.inputValue(), "77");
+  }
+  await page.evaluate(() => history.back());
+  await question.getByRole("button", { name: "Leave" }).click();
+  await isHere("Hubs");
+  await page.evaluate(() => history.forward());
+  await isHere("edited");
+  assert.equal(await seconds.inputValue(), "20");
+  await seconds.fill("77");
+  await page.getByRole("link", { name: "Keys" }).first().click();
+  await question.getByRole("button", { name: "Leave" }).click();
+  await isHere("Keys");
+  await page.evaluate(() => history.back());
+  await isHere("edited");
+  console.log("ok unsaved settings are asked about, and the browser's way back stays what it is");
+
+  await admin("PUT", "api/ext/hubs/edited", { webSocketKeepAliveIntervalInSeconds: 30 });
+  await seconds.fill("40");
+  await press(page, "Save");
+  const other = page.getByRole("dialog", { name: "Somebody else has changed these settings" });
+  await other.getByRole("button", { name: "Cancel" }).click();
+  await other.waitFor({ state: "detached" });
+  assert.equal(await stored(), 30);
+  await press(page, "Save");
+  await other.getByRole("button", { name: "Save mine" }).click();
+  await page.getByText("There are changes that are not saved.").waitFor({ state: "hidden" });
+  assert.equal(await stored(), 40);
+  // Now they are what the page knows.
+  await seconds.fill("50");
+  await press(page, "Save");
+  await page.getByText("There are changes that are not saved.").waitFor({ state: "hidden" });
+  assert.equal(await stored(), 50);
+  await page.close();
+  await admin("DELETE", "api/ext/hubs/edited");
+  console.log("ok nobody's settings are replaced unseen");
+}
+
+/** Looking back brings all that there is room for, and says what is not there. */
+async function trace() {
+  const page = await open("trace?hub=chat");
+  await page.getByText("Live", { exact: true }).waitFor();
+  const ann = await Client.connect(await urlOf(chat, { userId: "ann", roles: ["webpubsub.sendToGroup"] }));
+  const send = async (amount, data) => {
+    for (let ackId = 1; ackId <= amount; ackId += 1) ann.send({ type: "sendToGroup", group: "nobody", dataType: "text", data: `${data} ${ackId}`, ackId: ackId + Math.floor(performance.now()) * 10_000 });
+    for (let acks = 0; acks < amount; acks += 1) await ann.next((frame) => frame.type === "ack");
+  };
+  await send(1_500, "early");
+  await page.close();
+  const later = await open("trace?hub=chat");
+  const shown = async () => Number(/[\d,]+/.exec(await later.getByText(/events? here/).innerText())[0].replaceAll(",", ""));
+  await later.getByText("200 events here").waitFor();
+  await press(later, "Look back");
+  await until(async () => await shown() > 1_500);
+  await later.locator(".toast").filter({ hasText: "nothing older that matches" }).waitFor();
+  const exported = async () => {
+    const [file] = await Promise.all([later.waitForEvent("download"), press(later, "Export")]);
+    return (await readFile(await file.path(), "utf8")).trim().split("\n").map((line) => JSON.parse(line));
+  };
+  const events = await exported();
+  assert.deepEqual(events.map(({ id }) => id), events.map(({ id }) => id).toSorted((a, b) => a - b));
+  assert.equal(new Set(events.map(({ id }) => id)).size, events.length);
+  for (const number of [1, 750, 1_500]) assert.ok(events.some(({ name, payload }) => name === "ReceivedMessageFromClient" && payload.text === `early ${number}`));
+  await later.close();
+
+  const full = await open("trace");
+  await full.getByText("Live", { exact: true }).waitFor();
+  await send(4_000, "late");
+  await full.locator(".stream-row", { hasText: "late 4000" }).waitFor();
+  await press(full, "Clear");
+  await press(full, "Look back");
+  await full.getByText(/^5,000 events here, [\d,]+ older ones not loaded$/).waitFor();
+  await full.locator(".toast").filter({ hasText: /^5,000 older events loaded. The service remembers [\d,]+ older events more/ }).waitFor();
+  await full.close();
+  ann.socket.close(1000);
+  console.log("ok the live trace looks back as far as there is room, and says so");
+}
+
+/** What its clients know, and what they catch before it costs the connection. */
+async function playground() {
+  const page = await open("playground?hub=chat");
+  const client = page.getByRole("region", { name: "Client A" });
+  const address = client.getByLabel("Client access URL");
+  const isConnected = () => client.getByRole("status").filter({ hasText: /^Connected$/ }).waitFor();
+  await press(client, "Connect");
+  await isConnected();
+  await client.getByLabel("Type").selectOption("binary");
+  await client.getByLabel("Message").fill("no base64!");
+  await press(client, "Send to group");
+  await client.getByText("This is not base64").waitFor();
+  await client.getByLabel("Message").fill("aGVsbG8=");
+  await press(client, "Send to group");
+  await client.locator(".frames", { hasText: "ack" }).waitFor();
+  await press(client, "Disconnect");
+  await client.getByText(/^Closed: 1000/).last().waitFor();
+  assert.ok(!(await client.locator(".frames").innerText()).includes(".."), "a note ends with one full stop");
+
+  // Its URL was for somebody else.
+  const old = await address.inputValue();
+  await client.getByLabel("User id of a new URL").fill("zoe");
+  assert.equal(await address.inputValue(), "");
+  await press(client, "Connect");
+  await client.locator("dd", { hasText: /^zoe$/ }).waitFor();
+  await press(client, "Disconnect");
+  assert.notEqual(await address.inputValue(), old);
+  await page.getByLabel("Hub of new URLs").fill("elsewhere");
+  assert.equal(await address.inputValue(), "");
+  await press(client, "New URL");
+  await until(async () => (await address.inputValue()).includes("/client/hubs/elsewhere?"));
+
+  // Groups of the token are known before anybody joins.
+  await address.fill(await urlOf(chat, { userId: "carl", groups: ["tea", "cups"] }));
+  await press(client, "Connect");
+  await client.locator("dd", { hasText: /^tea, cups$/ }).waitFor();
+  await press(client, "Disconnect");
+  await address.fill((await urlOf(chat, {})).replace(/.{8}$/, "AAAAAAAA"));
+  await press(client, "Connect");
+  await client.getByText("The connection was not made").waitFor();
+
+  // The command names this service, and is one word for a shell whatever is in it.
+  await page.getByLabel("Hub of new URLs").fill("chat");
+  const heard = await Client.connect(await urlOf(chat, {}));
+  await page.getByLabel("Message").last().fill("-it's $HOME");
+  const command = page.getByRole("region", { name: "The same on the command line" });
+  await command.filter({ hasText: "AccessKey=" }).waitFor();
+  const run = spawn("sh", ["-c", await command.innerText()], { env: { PATH: `${dirname(hublet)}:${process.env.PATH}`, HOME: "/" }, stdio: ["ignore", "ignore", "inherit"] });
+  assert.deepEqual(await once(run, "exit"), [0, null]);
+  assert.equal((await heard.next((frame) => frame.from === "server")).data, "-it's $HOME");
+  heard.socket.close(1000);
+  await page.close();
+  console.log("ok the playground makes its URLs anew, knows its groups, and its command runs as printed");
 }
 
 /** Both logs have what was just done. */

@@ -7,6 +7,7 @@ import { mkdir, readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
+import WebSocket from "ws";
 import { CHROMIUM_ARGUMENTS } from "./chromium.mjs";
 
 const [executablePath, origin, folder, ...named] = process.argv.slice(2);
@@ -22,6 +23,33 @@ const shows = (selector, hasText) => (page) => page.locator(selector, hasText ? 
 const all = (...steps) => async (page) => {
   for (const step of steps) await step(page);
 };
+
+/** Names as long as the service takes them. */
+const LONG = { hub: `W${"w".repeat(127)}`, user: "U".repeat(900), groups: ["G".repeat(1024), "é".repeat(300)], role: `webpubsub.sendToGroup.${"R".repeat(900)}` };
+/** @type {Promise<WebSocket>|undefined} */
+let longClient;
+
+/** A page with a client of such names, which is there before it. */
+function long(at, ...steps) {
+  return { at: "about", then: async (page) => {
+    longClient ??= connectLong(page);
+    await longClient;
+    await page.goto(`${origin}/portal/#/${at}`);
+    await all(...steps)(page);
+  } };
+}
+
+async function connectLong(page) {
+  const headers = { "X-Hublet-Portal": "1" };
+  const { hub, user, groups, role } = LONG;
+  const query = new URLSearchParams([["api-version", "2024-12-01"], ["userId", user], ["role", role], ...groups.map((group) => ["group", group])]);
+  const answer = await page.request.post(`${origin}/api/hubs/${hub}/:generateToken?${query}`, { headers });
+  const { token } = await answer.json();
+  await page.request.put(`${origin}/api/ext/hubs/${hub}`, { headers, data: {} });
+  const socket = new WebSocket(`${origin.replace("http", "ws")}/client/hubs/${hub}?access_token=${token}`, "json.webpubsub.azure.v1");
+  await new Promise((resolve, reject) => socket.on("message", resolve).on("error", reject));
+  return socket;
+}
 
 /** The address, where it is not the name, and what is done on a page before it is looked at. */
 const PAGES = {
@@ -51,6 +79,21 @@ const PAGES = {
   "keys": { then: shows("h2", "Secondary key") },
   "about": { then: shows("pre", "listen") },
   "nowhere": {},
+  // These are late, so that the pages above do not have such names.
+  "long-overview": long("overview", shows(".tile")),
+  "long-trace-event": long(`trace?hub=${LONG.hub}`, (page) => page.locator(".stream-body .stream-row").last().click(), shows(".detail")),
+  "long-connections": long(`connections?hub=${LONG.hub}`, shows("td")),
+  "long-connections-users": long(`connections?hub=${LONG.hub}&tab=users`, shows("td")),
+  "long-connections-groups": long(`connections?hub=${LONG.hub}&tab=groups`, shows("td")),
+  "long-connection": long(`connections?hub=${LONG.hub}`, (page) => page.locator("td a.id").first().click(), shows("h2", "Roles")),
+  "long-logs-audit": long("logs?tab=audit", shows("td")),
+  "long-urls": long(
+    `urls?hub=${LONG.hub}&user=${LONG.user}&group=${LONG.groups[0]}&send=some&sendGroup=${LONG.groups[0]}&sendPattern=${LONG.groups[0]}`,
+    press("Generate"), shows("h2", "Client access URL")),
+  "long-playground": long(
+    `playground?hub=${LONG.hub}`, press("Connect"), shows("dd", "no group that"), (page) => page.getByLabel("Message").last().fill(LONG.user)),
+  "long-hubs": long("hubs", shows("td", LONG.hub)),
+  "long-hub": long(`hubs/${LONG.hub}`, shows("h2", "Clients")),
   "shortcuts": { at: "about", then: all(inNavigation("Shortcuts"), shows("dialog kbd")) },
   "sign-in": { at: "about", then: all(inNavigation("Sign out"), shows("h1", "Sign in")) },
 };
@@ -111,6 +154,7 @@ await Promise.all([1440, 360].map(async (width) => {
   await context.close();
 }));
 await browser.close();
+(await longClient)?.close();
 for (const problem of problems) console.error(problem);
 assert.equal(problems.length, 0, `${problems.length} problems`);
 console.log(`ok ${names.length} pages, light and dark, 1440 and 360 pixels wide`);

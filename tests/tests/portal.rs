@@ -42,16 +42,24 @@ fn from_the_front_door_to_programs_that_run() {
 #[test]
 fn what_the_pages_do_is_felt_elsewhere() {
     let server = Server::start();
-    program::run(
-        "portal_manage.mjs",
-        script("portal_manage.mjs", None, &server).arg(server.connection_string()),
-    );
+    let mut script = script("portal_manage.mjs", None, &server);
+    script.arg(server.connection_string()).arg(command(server.folder()).get_program());
+    program::run("portal_manage.mjs", &mut script);
 }
 
 #[test]
 fn names_of_clients_lead_nowhere_else() {
     let server = Server::start();
     program::run("portal_names.mjs", script("portal_names.mjs", None, &server).arg(server.connection_string()));
+}
+
+#[test]
+fn a_service_that_does_not_answer_is_seen() {
+    let server = Server::start();
+    program::run(
+        "portal_trouble.mjs",
+        script("portal_trouble.mjs", None, &server).arg(server.pid().to_string()),
+    );
 }
 
 #[test]

@@ -44,6 +44,8 @@ export function pauseControl({ keep, onContinue }) {
       isReached = false;
       draw();
     },
+    /** What waits. @returns {T[]} */
+    waiting: () => waiting ?? [],
     /** Forgets what waits. */
     drop() {
       if (waiting) waiting = [];

@@ -47,6 +47,8 @@ export async function render({ signal }) {
 
   /** Asked for when somebody wants to see or copy one, since that is written down. @type {Keys|null} */
   let keys = null;
+  /** The key that this session signed in with was renewed, which ended it. */
+  let isOver = false;
   /** What is shown openly. @type {Set<string>} */
   const open = new Set();
 
@@ -68,6 +70,10 @@ export async function render({ signal }) {
 
   function draw() {
     replace(body,
+      isOver ? notice("warn", "You are signed out: the key that you signed in with is no longer good.",
+        "Keep the new one, which is below, then sign in with it.",
+        // The service refuses any call now, and the page asks for the key.
+        h("button", { class: "button", type: "button", on: { click: () => get("api/ext/keys", { signal }).catch(() => {}) } }, "Sign in")) : null,
       keys?.source === "development"
         ? notice("warn", "This is the well-known key of development mode.",
           "Everybody knows it, so it works on this machine only. A service with another listener, or with --production, makes keys of its own.")
@@ -136,6 +142,8 @@ export async function render({ signal }) {
     if (!yes) return;
     try {
       keys = /** @type {Keys} */ (await post("api/ext/keys/:regenerate", { body: { keyType: kind }, signal }));
+      isOver ||= session().name === `${kind.toLowerCase()} key`;
+      if (isOver) open.add(`${kind} key`);
       draw();
       toast(`The ${kind.toLowerCase()} key is new. Give it to your app.`);
     } catch (error) {

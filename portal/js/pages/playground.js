@@ -26,6 +26,7 @@ export async function render({ params, signal, setParams }) {
       hub = hubField.control.value.trim();
       hubField.setError(hubProblem(hub));
       setParams({ hub });
+      for (const client of clients) client.forget();
       rest.refresh();
     } } }),
   });
@@ -56,6 +57,7 @@ function takeOffers() {
     if (!offered) return;
     client.disconnect();
     client.url = offered.url;
+    client.isMade = false;
     client.protocol = /** @type {import("./playground/client.js").PlayProtocol} */ (offered.protocol);
     client.group = offered.group;
     client.publishTo = client.protocol === "simple" ? offered.group : "";

@@ -74,6 +74,6 @@ export function signInPage({ notice: said, onDone }) {
       h("div", { class: "after stack-s" },
         issuers.length > 0
           ? h("p", {}, "Tokens of ", issuers.map((issuer, index) => [index > 0 && ", ", h("code", {}, issuer)]).flat(), " are accepted.")
-          : h("p", {}, "The service printed its connection string when it started; ", h("code", {}, "hublet keys show"), " prints it again."),
+          : h("p", {}, "The service printed its connection string when it made its keys. The keys are in the file ", h("code", {}, "access-keys"), " of its data folder, or in its configuration."),
         h("p", {}, `${endpoint} · v${version}`), h("div", {}, themeButton()))));
 }

@@ -1,7 +1,7 @@
 // What clients, the app server and event handlers do, as it happens.
 import { messageOf } from "../api.js";
 import { h, replace, useStyle } from "../dom.js";
-import { clock, milliseconds, plural } from "../format.js";
+import { clock, count, milliseconds, plural } from "../format.js";
 import { icon } from "../icons.js";
 import { page } from "../components/page.js";
 import { pauseControl } from "../components/pause.js";
@@ -24,6 +24,12 @@ export async function render({ params, signal, setParams }) {
   let filters = /** @type {Filters} */ (Object.fromEntries(FILTERS.map((name) => [name, params.get(name) ?? ""])));
   /** Ends following with the filters of before. */
   let run = new AbortController();
+  /** Ends looking back, whose list is another one by then. */
+  let looking = new AbortController();
+  /** All events until there were told. */
+  let seen = "";
+  /** So many older ones the service has that are not here, as far as somebody looked. */
+  let left = 0;
 
   const held = h("span", { class: "quiet small" });
   const trouble = h("div", {});
@@ -83,12 +89,12 @@ export async function render({ params, signal, setParams }) {
     run = new AbortController();
     const { signal: mine } = run;
     let silent = 0;
-    pause.drop();
-    stream.clear(loading("Asking for events…"));
-    open(null);
+    clear(loading("Asking for events…"));
+    seen = "";
     followTrace({
       filters, signal: mine,
-      onEvents: (events, messages) => {
+      onEvents: (events, messages, next) => {
+        seen = next;
         replace(trouble);
         // The first question is what begins the recording.
         silent = messages ? 0 : silent + 1;
@@ -106,7 +112,17 @@ export async function render({ params, signal, setParams }) {
     });
     say();
   }
-  signal.addEventListener("abort", () => run.abort());
+  signal.addEventListener("abort", () => { run.abort(); looking.abort(); });
+
+  /** @param {Element} state what is shown until there are events */
+  function clear(state) {
+    looking.abort();
+    left = 0;
+    stream.clear(state);
+    open(null);
+    pause.drop();
+    say();
+  }
 
   function nothing() {
     const filtered = FILTERS.some((name) => filters[name]);
@@ -117,20 +133,37 @@ export async function render({ params, signal, setParams }) {
   }
 
   function say() {
-    held.textContent = `${plural(stream.rows().length, "event")} here`;
+    held.textContent = `${plural(stream.rows().length, "event")} here${left > 0 ? `, ${count(left)} older ones not loaded` : ""}`;
   }
 
   async function older() {
+    if (seen === "") return;
+    looking = new AbortController();
+    const { signal: mine } = looking;
+    back.disabled = true;
     try {
-      const first = stream.rows().find((event) => !event.gap);
-      const more = await lookBack(filters, first?.id ?? Infinity, run.signal);
-      const taken = stream.prepend(more);
+      const first = [...stream.rows(), ...pause.waiting()].find((event) => !event.gap);
+      const found = await lookBack({ filters, seen, first, room: KEEP - stream.rows().length, signal: mine });
+      if (mine.aborted) return;
+      const taken = found ? stream.prepend(found.events) : 0;
       if (taken > 0) stream.toStart();
-      toast(taken > 0 ? `${plural(taken, "older event")} loaded.` : "The service remembers nothing older that matches.");
+      left = found ? found.left + found.events.length - taken : 0;
+      toast([taken > 0 ? `${plural(taken, "older event")} loaded.` : "", whatIsOlder(found?.forgotten)].join(" ").trim());
       say();
     } catch (error) {
-      if (!run.signal.aborted) toast(messageOf(error), "bad");
+      if (!mine.aborted) toast(messageOf(error), "bad");
+    } finally {
+      back.disabled = false;
     }
+  }
+
+  /** What is not in the list after looking back. @param {number|undefined} forgotten undefined: the service was restarted */
+  function whatIsOlder(forgotten) {
+    if (forgotten === undefined) return "The service was restarted since the first event here. It remembers nothing older.";
+    if (left > 0) {
+      return `The service remembers ${plural(left, "older event")} more, for which there is no room: this list holds ${count(KEEP)}. Filter, or clear the list, and look back again.`;
+    }
+    return `The service ${forgotten > 0 ? "remembers" : "has recorded"} nothing older${FILTERS.some((name) => filters[name]) ? " that matches" : ""}.`;
   }
 
   /** The events of this page as a file. */
@@ -145,6 +178,7 @@ export async function render({ params, signal, setParams }) {
 
   const tool = (/** @type {string} */ name, /** @type {string} */ text, /** @type {() => void} */ click) =>
     h("button", { class: "button", type: "button", on: { click } }, icon(name), text);
+  const back = tool("history", "Look back", older);
   restart();
   return page({
     title: "Live trace", lead: "What clients, your app and event handlers do, as it happens.", class: "trace-page",
@@ -154,8 +188,7 @@ export async function render({ params, signal, setParams }) {
     bar.element,
     h("div", { class: "row-between tools" },
       h("div", { class: "row" }, pause.button,
-        tool("trash", "Clear", () => { stream.clear(nothing()); open(null); pause.drop(); say(); }),
-        tool("history", "Look back", older), tool("download", "Export", save)),
+        tool("trash", "Clear", () => clear(nothing())), back, tool("download", "Export", save)),
       held)),
   trouble, recording,
   h("div", { class: "trace-split" }, h("div", { class: "card" }, stream.element), detailBox));

@@ -9,6 +9,8 @@ import { toast } from "../../components/toast.js";
 
 const TYPES = /** @type {[string, string][]} */ ([["text", "text"], ["json", "json"], ["binary", "binary (base64)"]]);
 
+const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+
 /** @param {Client} client */
 export function actions(client) {
   if (client.protocol === "simple") return rawForm(client, client.publishTo === "" ? "as an event" : `to the group “${client.publishTo}”`, "hello");
@@ -31,6 +33,10 @@ function area(label, value) {
 function dataOf(type, message) {
   message.setError("");
   const text = message.control.value;
+  if (type === "binary" && !BASE64.test(text)) {
+    message.setError("This is not base64, and the service would close the connection. Correct it: four characters stand for three bytes, with = at the end.");
+    return null;
+  }
   if (type !== "json") return { dataType: type, data: text };
   try {
     return { dataType: type, data: JSON.parse(text) };

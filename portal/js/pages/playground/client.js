@@ -2,6 +2,7 @@
 // trace and back does not end its connection.
 import { base } from "../../api.js";
 import { session } from "../../session.js";
+import { groupsOf } from "../urls/token.js";
 
 /** @typedef {"simple"|"json"|"json-reliable"} PlayProtocol */
 /** @typedef {"closed"|"connecting"|"open"|"away"} ClientState away: a reliable one without its socket */
@@ -27,11 +28,16 @@ export const ENTRIES_MAX = 300;
 /** What is kept of one frame; the rest is counted. */
 const ENTRY_CHARACTERS_MAX = 64 * 1024;
 const AWAY_MS = 2_000;
-const RECOVERY_ATTEMPTS_MAX = 5;
+/** A reliable client tries for so long to come back (operations.md §6). */
+const RECOVERY_MS = 60_000;
+/** A service that has not accepted a connection by then is stuck. */
+const CONNECT_MS = 15_000;
 /** Any code but 1000 leaves a reliable connection to be recovered. */
 const DROPPED = 3001;
-/** The service knows nothing about it: it was closed here, for good. */
+/** It was closed for good. */
 const NORMAL = 1000;
+/** Codes behind which there is nothing to come back to (client-protocols.md §5.7). */
+const FINAL = new Set([NORMAL, 1002, 1003, 1007, 1008, 1009]);
 
 export class PlaygroundClient extends EventTarget {
   /** @type {WebSocket|undefined} */
@@ -39,7 +45,11 @@ export class PlaygroundClient extends EventTarget {
   #nextAck = 1;
   #nextEntry = 1;
   #recovery = "";
+  /** When the socket was lost, in milliseconds since 1970; 0: it was not. */
+  #lostAt = 0;
   #attempts = 0;
+  /** Its URL was for another hub or user; the next one is made anew. */
+  #forgets = false;
   /** @type {ReturnType<typeof setTimeout>|undefined} */
   #timer;
   /** What to do when an ack comes. @type {Map<number, () => void>} */
@@ -51,6 +61,8 @@ export class PlaygroundClient extends EventTarget {
     this.name = name;
     this.user = user;
     this.url = "";
+    /** The page made the URL, and may make another one. */
+    this.isMade = false;
     /** Simple clients: the group that each frame goes to, or "". */
     this.publishTo = "";
     this.group = "room";
@@ -60,7 +72,7 @@ export class PlaygroundClient extends EventTarget {
     this.state = "closed";
     /** @type {Entry[]} */
     this.entries = [];
-    /** @type {Set<string>} */
+    /** Those of its token and those that it joined; others may have put it into more. @type {Set<string>} */
     this.groups = new Set();
     this.connectionId = "";
     this.userId = "";
@@ -71,9 +83,10 @@ export class PlaygroundClient extends EventTarget {
   /** Opens the connection, or says in the list why it cannot be. */
   connect() {
     this.#recovery = "";
-    this.#attempts = 0;
+    this.#forgets = false;
+    this.#recovered();
     this.#acks.clear();
-    this.groups.clear();
+    this.groups = new Set(groupsOf(this.url));
     this.sequence = { received: 0, acknowledged: 0 };
     this.connectionId = "";
     this.userId = "";
@@ -87,6 +100,23 @@ export class PlaygroundClient extends EventTarget {
       address.searchParams.set("group", this.publishTo);
     }
     this.#open(address.href);
+  }
+
+  /** Takes a URL that the page made. @param {string} url */
+  take(url) {
+    this.url = url;
+    this.isMade = true;
+    this.#changed();
+  }
+
+  /** Lets go of a URL that the page made: the next one is for another user or hub. A connection stays what it is. */
+  forget() {
+    if (!this.isMade) return;
+    this.#forgets = this.state !== "closed";
+    if (this.#forgets) return;
+    this.url = "";
+    this.isMade = false;
+    this.#changed();
   }
 
   /** Ends the connection for good. */
@@ -150,15 +180,20 @@ export class PlaygroundClient extends EventTarget {
     socket.binaryType = "arraybuffer";
     this.#socket = socket;
     let opened = false;
+    const late = setTimeout(() => socket.close(), CONNECT_MS);
     socket.addEventListener("open", () => {
       opened = true;
+      clearTimeout(late);
       // The others are told by the service.
       if (this.protocol !== "simple") return;
       this.#note("Connected.");
       this.#to("open");
     });
     socket.addEventListener("message", ({ data }) => this.#received(data));
-    socket.addEventListener("close", ({ code, reason }) => this.#closed(opened, code, reason));
+    socket.addEventListener("close", ({ code, reason }) => {
+      clearTimeout(late);
+      this.#closed(opened, code, reason);
+    });
     this.#to(this.#recovery === "" ? "connecting" : "away");
   }
 
@@ -182,7 +217,7 @@ export class PlaygroundClient extends EventTarget {
       return;
     }
     if (message["type"] === "system" && message["event"] === "connected") {
-      this.#attempts = 0;
+      this.#recovered();
       this.connectionId = message["connectionId"];
       this.userId = message["userId"] ?? "";
       if (message["reconnectionToken"]) this.#recovery = recoveryUrl(this.url, this.connectionId, message["reconnectionToken"]);
@@ -203,19 +238,36 @@ export class PlaygroundClient extends EventTarget {
   /** @param {boolean} opened @param {number} code @param {string} reason */
   #closed(opened, code, reason) {
     this.#socket = undefined;
-    const ended = code === NORMAL || code === 1008;
-    if (this.#recovery !== "" && !ended && this.#attempts < RECOVERY_ATTEMPTS_MAX) {
+    if (this.#recovery !== "" && !FINAL.has(code)) {
+      this.#lostAt ||= Date.now();
       this.#attempts += 1;
-      this.#note(`The socket is lost (${code}). The connection is taken up again in ${AWAY_MS / 1000} seconds.`);
-      this.#to("away");
-      this.#timer = setTimeout(() => this.#open(this.#recovery), AWAY_MS);
-      return;
+      if (Date.now() - this.#lostAt < RECOVERY_MS) return this.#tryAgain(code);
+      this.#note("The connection could not be taken up again for a minute, and is given up. Connect anew.", "bad");
+    } else if (opened) {
+      const why = reason ? `${code} ${reason.replace(/\.$/, "")}` : code;
+      this.#note(`Closed: ${why}.`, code === NORMAL ? "note" : "bad");
+    } else {
+      this.#forgets = true;
+      this.#note(`The connection was not made: the service did not accept it, or does not answer. ${this.isMade
+        ? "Connect again with a new URL" : "Make a new URL"}, or see on the page “Live trace” why.`, "bad");
     }
     this.#recovery = "";
     this.groups.clear();
-    if (opened) this.#note(`Closed: ${code}${reason ? ` ${reason}` : ""}.`, ended && code !== 1008 ? "note" : "bad");
-    else this.#note("The service did not accept the connection. Make a new URL, or see on the page “Live trace” why.", "bad");
     this.#to("closed");
+    if (this.#forgets) this.forget();
+  }
+
+  /** @param {number} code */
+  #tryAgain(code) {
+    if (this.#attempts === 1) this.#note(`The socket is lost (${code}). The connection is taken up again in ${AWAY_MS / 1000} seconds.`);
+    if (this.#attempts === 2) this.#note(`The service does not take it up yet. It is tried for ${RECOVERY_MS / 1000} seconds.`);
+    this.#to("away");
+    this.#timer = setTimeout(() => this.#open(this.#recovery), AWAY_MS);
+  }
+
+  #recovered() {
+    this.#lostAt = 0;
+    this.#attempts = 0;
   }
 
   /** @param {ClientState} state */

@@ -3,6 +3,7 @@ import { h, replace } from "../../dom.js";
 import { icon } from "../../icons.js";
 import { messageOf } from "../../api.js";
 import { linkTo } from "../../router.js";
+import { mayChange } from "../../session.js";
 import { checkbox, choice, field, textInput } from "../../components/fields.js";
 import { badge, facts } from "../../components/page.js";
 import { toast } from "../../components/toast.js";
@@ -59,10 +60,20 @@ export function clientPanel(client, { makeUrl, signal }) {
 function before(client, makeUrl) {
   const url = field({
     label: "Client access URL",
-    control: textInput({ class: "mono", value: client.url, placeholder: "made for you when you connect", on: { input: () => { client.url = url.control.value.trim(); } } }),
-    hint: h("span", {}, "Paste one, or leave it empty: it is then made with all roles. For other roles use the page ", h("a", { href: linkTo("urls") }, "Client URL"), "."),
+    control: textInput({ class: "mono", value: client.url, placeholder: "made for you when you connect", on: { input: () => {
+      client.url = url.control.value.trim();
+      client.isMade = false;
+      url.setError("");
+    } } }),
+    behind: h("button", { class: "button", type: "button", disabled: !mayChange(), on: { click: () => trying(makeAnew) } }, "New URL"),
+    hint: mayChange()
+      ? h("span", {}, "Paste one, or leave it empty: it is then made with all roles. For other roles use the page ", h("a", { href: linkTo("urls") }, "Client URL"), ".")
+      : "Paste one. This session may only read, so it makes none.",
   });
-  const user = field({ label: "User id of a new URL", optional: true, control: textInput({ value: client.user, on: { input: () => { client.user = user.control.value.trim(); } } }) });
+  const user = field({ label: "User id of a new URL", optional: true, control: textInput({ value: client.user, on: { input: () => {
+    client.user = user.control.value.trim();
+    client.forget();
+  } } }) });
   const group = field({
     label: "Publish each frame to", optional: true, hint: "Without a group each frame is an event.",
     control: textInput({ value: client.publishTo, placeholder: "a group", on: { input: () => { client.publishTo = group.control.value.trim(); } } }),
@@ -82,14 +93,26 @@ function before(client, makeUrl) {
     }),
     url.element, user.element, simple, h("div", { class: "row" }, button));
 
+  async function makeAnew() {
+    url.setError("");
+    client.take(await makeUrl(client));
+  }
+
   /** @param {Event} event */
-  async function connect(event) {
+  function connect(event) {
     event.preventDefault();
+    if (client.url === "" && !mayChange()) return url.setError("This session may only read, so it makes no URL. Paste one.");
+    return trying(async () => {
+      if (client.url === "") await makeAnew();
+      client.connect();
+    });
+  }
+
+  /** @param {() => Promise<void>} task */
+  async function trying(task) {
     button.disabled = true;
     try {
-      if (client.url === "") client.url = await makeUrl(client);
-      url.control.value = client.url;
-      client.connect();
+      await task();
     } catch (error) {
       toast(messageOf(error), "bad");
     } finally {
@@ -97,7 +120,12 @@ function before(client, makeUrl) {
     }
   }
 
-  return { element, update: () => { button.disabled = client.state === "connecting"; } };
+  function update() {
+    button.disabled = client.state === "connecting";
+    if (url.control.value.trim() !== client.url) url.control.value = client.url;
+  }
+
+  return { element, update };
 }
 
 /** @param {Client} client */
@@ -129,7 +157,7 @@ function during(client) {
       : facts([
         ["Connection", connectionId ? h("a", { class: "mono small", href: linkTo("connections", { search: connectionId }) }, connectionId) : "–"],
         ["User", userId || "anonymous"],
-        ["Joined", groups.size === 0 ? "no group yet" : [...groups].join(", ")],
+        ["Joined", groups.size === 0 ? "no group that this page knows of" : [...groups].join(", ")],
         ...(reliable ? /** @type {[string, string][]} */ ([["Sequence", `received ${sequence.received}, acknowledged ${sequence.acknowledged}`]]) : []),
       ]));
   }

@@ -1,6 +1,7 @@
 // The form of the generator. It changes the state that it is given.
 import { h, replace } from "../../dom.js";
 import { icon } from "../../icons.js";
+import { mayChange } from "../../session.js";
 import { choice, field, select, suggestions, textInput } from "../../components/fields.js";
 import { card } from "../../components/page.js";
 import { tagField } from "../../components/tags.js";
@@ -59,7 +60,7 @@ export function formCard(form, { onChange, onGenerate }) {
   });
   protocol.append(about, h("p", { class: "hint" }, "The sample programs speak it; the URL is good for each of them. MQTT and Socket.IO are not in this version."));
 
-  const button = h("button", { class: "button primary", type: "submit" }, icon("url"), "Generate");
+  const button = h("button", { class: "button primary", type: "submit", disabled: !mayChange() }, icon("url"), "Generate");
   const element = h("form", {
     class: "form", novalidate: true,
     on: { submit: (event) => {
@@ -71,7 +72,8 @@ export function formCard(form, { onChange, onGenerate }) {
     h("div", { class: "pair" }, hub.element, user.element),
     join.element, send.element, groups.element,
     expiry(form, onChange), protocol,
-    h("div", { class: "actions" }, button, h("span", { class: "quiet small" }, "The address of this page keeps the form, never the token.")),
+    h("div", { class: "actions" }, button, h("span", { class: "quiet small" }, mayChange()
+      ? "The address of this page keeps the form, never the token." : "This session may only read. Sign in with an access key to make URLs.")),
     hubs.list, ...lists.map((each) => each.list)));
 
   return {

@@ -84,7 +84,7 @@ function roles(what, name) {
 export function hubProblem(hub) {
   if (hub === "") return "A hub is needed. Enter its name, for example chat.";
   if (!/^[A-Za-z]/.test(hub)) return "A hub's name starts with a letter. Choose another name.";
-  if (!/^[\w`,.[\]]{1,128}$/.test(hub)) return "A hub's name has letters, digits and _ only, at most 128. Choose another name.";
+  if (!/^[\w`,.[\]]{1,128}$/.test(hub)) return "A hub's name has letters, digits and _ ` , . [ ] only, at most 128. Choose another name.";
   return "";
 }
 

@@ -17,6 +17,13 @@ export function decode(token) {
   }
 }
 
+/** The groups that a client access URL puts its client into at once; none where it has no token that can be read. @param {string} url */
+export function groupsOf(url) {
+  if (!URL.canParse(url)) return [];
+  const decoded = decode(new URL(url).searchParams.get("access_token") ?? "");
+  return list(decoded?.claims["webpubsub.group"]);
+}
+
 /** @param {string} text in base64url */
 function part(text) {
   const binary = atob(text.replaceAll("-", "+").replaceAll("_", "/"));
