@@ -118,7 +118,8 @@ export function startRouter(main, onPage, signal) {
     settling = false;
     if (isLeft && !signal.aborted) go(true);
   }, { signal });
-  place = placeOf(history.state) ?? 0;
+  // An entry that was made while nobody was signed in is the last one.
+  place = placeOf(history.state) ?? history.length - 1;
   history.replaceState({ place }, "");
   signal.addEventListener("abort", () => left.abort());
   go(false);

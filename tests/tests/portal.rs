@@ -50,7 +50,10 @@ fn what_the_pages_do_is_felt_elsewhere() {
 #[test]
 fn names_of_clients_lead_nowhere_else() {
     let server = Server::start();
-    program::run("portal_names.mjs", script("portal_names.mjs", None, &server).arg(server.connection_string()));
+    program::run(
+        "portal_names.mjs",
+        script("portal_names.mjs", None, &server).arg(server.connection_string()),
+    );
 }
 
 #[test]
