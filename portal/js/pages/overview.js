@@ -1,5 +1,5 @@
 // What the service is doing, as it does it.
-import { get, messageOf } from "../api.js";
+import { ApiError, get, messageOf } from "../api.js";
 import { h, replace, useStyle } from "../dom.js";
 import { brief, bytes, count, duration, milliseconds, plural, protocolName } from "../format.js";
 import { poll } from "../poll.js";
@@ -48,7 +48,7 @@ export async function render({ signal }) {
     signal,
     onError: (error) => {
       body.classList.toggle("stale", board !== undefined);
-      replace(state, badge("Does not answer", "bad"));
+      replace(state, badge(error instanceof ApiError && error.status === 0 ? "Does not answer" : "Not known", "bad"));
       if (!board) replace(body);
       replace(trouble, notice("bad", "The figures could not be loaded.", messageOf(error)));
     },
