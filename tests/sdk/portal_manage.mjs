@@ -50,7 +50,7 @@ async function connections() {
   const page = await open("connections?hub=chat");
   const rows = page.locator("tbody tr");
   await rows.nth(1).waitFor();
-  await page.getByLabel("Search").fill("BO");
+  await page.getByLabel("Search").fill("BOB"); // Two letters are in the one or other id by chance.
   await rows.filter({ hasText: "eve" }).waitFor({ state: "detached" });
   await rows.filter({ hasText: "bob" }).getByRole("link", { name: bob.id }).click();
 
