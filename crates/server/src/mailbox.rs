@@ -1,8 +1,11 @@
 //! How other threads reach a shard: one queue, drained whole, accounted in bytes.
 
 use std::convert::Infallible;
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
 
 use hublet_hub::{Accept, Attempt, Command, Saved, Slot};
 use hublet_wire::client::Subprotocol;
@@ -142,8 +145,50 @@ impl Mailbox {
         self.wake.notify_one();
     }
 
-    /// Waits until there is a letter, a ready socket or a wake-up.
+    /// Waits until there is a letter, a ready socket or a wake-up. If it need not wait, HTTP requests and the poller get
+    /// their turn all the same: a client that never stops sending makes its socket ready in each turn, and without the
+    /// poller nobody else would be read.
     pub(crate) async fn woken(&self) {
-        self.wake.notified().await;
+        let mut woken = pin!(self.wake.notified());
+        let is_woken = poll_fn(|cx| Poll::Ready(woken.as_mut().poll(cx).is_ready()));
+        if is_woken.await {
+            tokio::task::yield_now().await;
+        } else {
+            woken.await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::os::unix::net::UnixStream;
+
+    use tokio::io::AsyncReadExt;
+    use tokio::task::coop::unconstrained;
+
+    use super::*;
+
+    #[test]
+    fn others_have_their_turn_when_there_is_always_work() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(unconstrained(async {
+            let (mut here, there) = UnixStream::pair().unwrap();
+            there.set_nonblocking(true).unwrap();
+            let mut there = tokio::net::UnixStream::from_std(there).unwrap();
+            let reader = tokio::spawn(async move { there.read_u8().await.unwrap() });
+            let mailbox = Mailbox::default();
+            for turn in 0..100 {
+                // A client that never stops sending does so in each turn.
+                mailbox.wake();
+                mailbox.woken().await;
+                if turn == 10 {
+                    // Only the poller can tell the reader.
+                    here.write_all(&[7]).unwrap();
+                }
+            }
+            assert!(reader.is_finished());
+            assert_eq!(reader.await.unwrap(), 7);
+        }));
     }
 }
