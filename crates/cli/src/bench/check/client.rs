@@ -5,12 +5,12 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use anyhow::Result;
-use hublet_client::pubsub::{Protocol, StreamPart};
+use hublet_client::pubsub::{Protocol, ServerMessage, StreamPart};
 use hublet_client::{ClientAccess, Credential, Event, Events, WebPubSubClient};
 use tokio::time::{Instant, sleep_until};
 
 use super::Run;
-use super::ledger::PartRead;
+use super::ledger::{Arrival, PartRead};
 use super::publish::{self, PARTS_PER_MESSAGE};
 use super::random::Random;
 
@@ -126,10 +126,10 @@ impl Member {
             let joins = before == Group::Out;
             let done = if joins {
                 run.ledger.borrow_mut().joining(number, group);
-                member.client.join_group(publish::group_name(group)).await
+                member.client.join_group(run.groups.name(group)).await
             } else {
                 run.ledger.borrow_mut().leaving(number, group);
-                member.client.leave_group(publish::group_name(group)).await
+                member.client.leave_group(run.groups.name(group)).await
             };
             let mut ledger = run.ledger.borrow_mut();
             match done {
@@ -147,10 +147,16 @@ async fn listen(run: Rc<Run>, number: usize, mut events: Events) {
     while let Some(event) = events.next().await {
         let mut ledger = run.ledger.borrow_mut();
         match event {
+            Event::Connected { connection_id, .. } => ledger.connected(number, connection_id),
             Event::GroupMessage(message) => {
-                let group = publish::group_number(&message.group);
+                let arrival = Arrival {
+                    group: run.groups.number(&message.group),
+                    group_name: Some(&message.group),
+                    sequence_id: message.sequence_id,
+                    data: &message.data,
+                };
                 match &message.stream {
-                    None => ledger.received(number, group, publish::read_message(&message.data)),
+                    None => ledger.received(number, &arrival, publish::read_message(&message.data)),
                     Some(StreamPart { stream_id, sequence_id, end, error }) => {
                         let part = PartRead {
                             id: stream_id,
@@ -158,16 +164,19 @@ async fn listen(run: Rc<Run>, number: usize, mut events: Events) {
                             content: publish::read_part(&message.data),
                             end: end.then_some(error.as_ref().map(|error| error.name.as_str())),
                         };
-                        ledger.received_part(number, group, part);
+                        ledger.received_part(number, &arrival, part);
                     }
                 }
             }
-            Event::ServerMessage(_) => ledger.received(number, None, None),
+            Event::ServerMessage(ServerMessage { data, sequence_id, .. }) => {
+                let arrival = Arrival { group: None, group_name: None, sequence_id, data: &data };
+                ledger.received(number, &arrival, None);
+            }
             Event::Recovering { .. } => ledger.socket_lost(number),
             Event::Recovered => ledger.counts.recoveries += 1,
-            Event::Disconnected { .. } => {
+            Event::Disconnected { close, .. } => {
                 ledger.socket_lost(number);
-                ledger.connection_lost(number);
+                ledger.connection_lost(number, &close.map(|close| close.reason).unwrap_or_default());
             }
             Event::RejoinFailed { error, .. } => {
                 ledger.refused(number, format!("a group could not be joined again: {error}"));

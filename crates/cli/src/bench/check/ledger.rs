@@ -1,12 +1,15 @@
 //! What was sent, who was where when, and what arrived. Everything has its place in one order of events.
 
+mod stray;
 mod streams;
+mod violation;
 
 use std::collections::{BTreeMap, HashSet};
-use std::fmt::{Display, Formatter};
 
+pub(super) use self::stray::Arrival;
 use self::streams::Streams;
 pub(super) use self::streams::{Ending, PartRead};
+pub(super) use self::violation::{Violation, What};
 
 /// A place in the order of everything that happens in this process.
 pub(super) type Tick = u64;
@@ -48,6 +51,9 @@ impl Membership {
 #[derive(Debug, Default)]
 struct Client {
     is_reliable: bool,
+    /// The id of its connection, and how many it has lost before.
+    connection_id: String,
+    connections_lost: usize,
     /// Sockets that it lost, and invocations whose answers were lost.
     sockets_lost: usize,
     answers_lost: usize,
@@ -72,51 +78,6 @@ impl Client {
         let mut memberships = self.memberships.get(&group).into_iter().flatten();
         memberships.any(|membership| membership.left.is_none_or(|left| began < left))
     }
-}
-
-/// Something that was published.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum What {
-    Message(usize),
-    /// The parts of a stream are numbered from 1; its end is the last one.
-    Part {
-        stream: usize,
-        part: u64,
-    },
-}
-
-impl Display for What {
-    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Message(number) => write!(f, "message {number}"),
-            Self::Part { stream, part } => write!(f, "part {part} of stream {stream}"),
-        }
-    }
-}
-
-/// Something that must not be.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Violation {
-    /// A reliable member did not get it.
-    Lost { client: usize, what: What },
-    /// It came twice.
-    Twice { client: usize, what: What },
-    /// It came after a later message of the same sender to the same group, or after a later part of its stream.
-    Disordered { client: usize, what: What, after: What },
-    /// It was sent after the leave had been acknowledged, or before any join.
-    NotAMember { client: usize, what: What },
-    /// A stream ended in another way than its publisher ended it; the way is what the receiver was told.
-    WrongEnd { client: usize, stream: usize, way: String },
-    /// The answer to an invocation was not what the handler sends back.
-    WrongAnswer { client: usize },
-    /// The answer to an invocation was lost, and no socket with it.
-    AnswerLost { client: usize },
-    /// Something came that nobody sent, or to another group.
-    Unknown { client: usize },
-    /// A reliable connection was not recovered.
-    ConnectionLost { client: usize },
-    /// A request failed that should not.
-    Refused { client: usize, what: String },
 }
 
 /// How often things happened.
@@ -250,12 +211,13 @@ impl Ledger {
     }
 
     /// A message came. `message`: its number, if it had one.
-    pub(super) fn received(&mut self, client: usize, group: Option<usize>, message: Option<usize>) {
+    pub(super) fn received(&mut self, client: usize, arrival: &Arrival<'_>, message: Option<usize>) {
         self.tick();
         self.counts.deliveries += 1;
         let sent = message.and_then(|number| Some((number, self.messages.get(number)?)));
-        let Some((number, sent)) = sent.filter(|(_, sent)| Some(sent.group) == group) else {
-            return self.seen.push(Violation::Unknown { client });
+        let Some((number, sent)) = sent.filter(|(_, sent)| Some(sent.group) == arrival.group) else {
+            let what = self.stray_message(client, arrival, message);
+            return self.seen.push(Violation::Unknown { client, what });
         };
         let (group, began) = (sent.group, sent.began);
         let Some(receiver) = self.clients.get_mut(client) else { return };
@@ -269,15 +231,24 @@ impl Ledger {
         }
     }
 
-    pub(super) fn connection_lost(&mut self, client: usize) {
+    /// It has a connection: the first one, or another one than before.
+    pub(super) fn connected(&mut self, client: usize, connection_id: String) {
+        if let Some(client) = self.clients.get_mut(client) {
+            client.connection_id = connection_id;
+        }
+    }
+
+    /// It has lost its connection. `why`: what the service said, or nothing.
+    pub(super) fn connection_lost(&mut self, client: usize, why: &str) {
+        let Some(lost) = self.clients.get_mut(client) else { return };
+        lost.connections_lost += 1;
         if self.is_over {
             return;
         }
         self.counts.reconnections += 1;
-        let Some(lost) = self.clients.get_mut(client) else { return };
         if lost.is_reliable {
             lost.is_lost = true;
-            self.seen.push(Violation::ConnectionLost { client });
+            self.seen.push(Violation::ConnectionLost { client, why: why.to_owned() });
         }
     }
 

@@ -18,6 +18,7 @@ use tokio::time::{Instant, sleep};
 
 use self::client::Member;
 use self::ledger::Ledger;
+use self::publish::GroupNames;
 use self::random::Random;
 use super::target::MeasuredArgs;
 use crate::service;
@@ -63,6 +64,7 @@ pub(super) struct Args {
 /// What all clients share. There is one thread, so nobody has to wait for it.
 struct Run {
     args: Args,
+    groups: GroupNames,
     ledger: RefCell<Ledger>,
     end: Instant,
     /// Messages and invocations of all clients without an answer.
@@ -78,7 +80,8 @@ async fn check(args: Args, seed: u64) -> Result<()> {
     let mut random = Random::new(seed);
     let end = Instant::now() + Duration::from_secs(args.seconds);
     let ledger = RefCell::new(Ledger::new(args.groups as usize));
-    let run = Rc::new(Run { args, ledger, end, under_way: Cell::new(0) });
+    let groups = GroupNames::new(nanoseconds());
+    let run = Rc::new(Run { args, groups, ledger, end, under_way: Cell::new(0) });
     let mut members = Vec::new();
     for _ in 0..run.args.clients {
         members.push(Member::connect(&run, random.fork()).await?);
@@ -123,7 +126,12 @@ async fn settle(run: &Run) {
 
 /// The time: nothing depends on it being hard to guess.
 fn fresh_seed() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     // Short enough to be typed.
-    u64::from(since.subsec_nanos()) ^ (since.as_secs() & 0xffff)
+    nanoseconds() % 1_000_000_000
+}
+
+/// Since 1970, in the lower bits: they tell two moments apart.
+fn nanoseconds() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    since.as_secs().wrapping_mul(1_000_000_000).wrapping_add(since.subsec_nanos().into())
 }

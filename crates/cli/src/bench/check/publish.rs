@@ -34,7 +34,6 @@ const FAILURE_SHARE: usize = 5;
 const FILLING_BYTES_MAX: usize = 2_000;
 /// The event that clients invoke.
 const EVENT: &str = "check";
-const GROUP_PREFIX: &str = "check-";
 /// Bits of a part's number within its stream.
 const PART_BITS: u32 = 24;
 
@@ -66,7 +65,7 @@ impl Member {
         tokio::task::spawn_local(async move {
             let number = member.run.ledger.borrow_mut().sending(member.number, group);
             let data = any_content(number as u64, &mut random);
-            let sent = member.client.send_to_group(group_name(group), data).await;
+            let sent = member.client.send_to_group(member.run.groups.name(group), data).await;
             member.count_under_way(-1);
             let mut ledger = member.run.ledger.borrow_mut();
             match sent {
@@ -116,9 +115,9 @@ impl Member {
     async fn publish_stream(&self, group: usize, mut random: Random) {
         let ledger = &self.run.ledger;
         let no_echo = random.below(2) == 0;
-        ledger.borrow_mut().stream_opening();
+        let opening = ledger.borrow_mut().stream_opening(self.number, group, no_echo);
         let options = StreamOptions { no_echo, idle_timeout: None };
-        let mut writer = match self.client.open_group_stream(group_name(group), options).await {
+        let mut writer = match self.client.open_group_stream(self.run.groups.name(group), options).await {
             Ok(writer) => writer,
             // Its start need not have been confirmed when the socket was lost.
             Err(Error::Disconnected) => return ledger.borrow_mut().stream_not_opened(),
@@ -126,7 +125,7 @@ impl Member {
                 return ledger.borrow_mut().refused(self.number, format!("a stream was refused: {error}"));
             }
         };
-        let stream = ledger.borrow_mut().stream_opened(self.number, group, no_echo, writer.id());
+        let stream = ledger.borrow_mut().stream_opened(opening, writer.id());
         for _ in 0..random.below(PARTS_MAX + 1) {
             sleep(random.wait(PART_INTERVAL)).await;
             let part = ledger.borrow_mut().sending_part(stream);
@@ -168,12 +167,26 @@ impl Member {
     }
 }
 
-pub(super) fn group_name(group: usize) -> String {
-    format!("{GROUP_PREFIX}{group}")
+/// The names of the groups. Each run has names of its own: connections that an earlier run or another one has left behind,
+/// and their streams, are in other groups.
+pub(super) struct GroupNames {
+    prefix: String,
 }
 
-pub(super) fn group_number(name: &str) -> Option<usize> {
-    name.strip_prefix(GROUP_PREFIX)?.parse().ok()
+impl GroupNames {
+    /// `run`: a number that no other run has.
+    pub(super) fn new(run: u64) -> Self {
+        Self { prefix: format!("check-{run:x}-") }
+    }
+
+    pub(super) fn name(&self, group: usize) -> String {
+        format!("{}{group}", self.prefix)
+    }
+
+    /// `None`: it is no group of this run.
+    pub(super) fn number(&self, name: &str) -> Option<usize> {
+        name.strip_prefix(&self.prefix)?.parse().ok()
+    }
 }
 
 /// A message of any kind and length with a number.
@@ -226,6 +239,12 @@ mod tests {
             assert_eq!(read_part(&content(5 << PART_BITS | 3, kind, 10)), Some((5, 3)));
         }
         assert_eq!(read_message(&Data::from("hello")), None);
-        assert_eq!((group_number(&group_name(12)), group_number("other")), (Some(12), None));
+    }
+
+    #[test]
+    fn runs_have_groups_of_their_own() {
+        let groups = GroupNames::new(77);
+        assert_eq!(groups.number(&groups.name(12)), Some(12));
+        assert_eq!(groups.number(&GroupNames::new(78).name(12)), None);
     }
 }

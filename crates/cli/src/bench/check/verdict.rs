@@ -142,8 +142,13 @@ fn told(violation: &Violation) -> String {
         Violation::AnswerLost { client } => {
             format!("client {client} got no answer to an invocation, and had not lost a socket")
         }
-        Violation::Unknown { client } => format!("client {client} got something that nobody sent"),
-        Violation::ConnectionLost { client } => format!("reliable client {client} was not recovered"),
+        Violation::Unknown { client, what } => {
+            format!("client {client} got something that nobody sent: {what}")
+        }
+        Violation::ConnectionLost { client, why } => {
+            let colon = if why.is_empty() { "" } else { ": " };
+            format!("reliable client {client} was not recovered{colon}{why}")
+        }
         Violation::Refused { client, what } => format!("client {client}: {what}"),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::{Ledger, Tick, Violation, What};
+use super::{Arrival, Ledger, Tick, Violation, What};
 
 /// How a publisher ends a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,23 +39,31 @@ pub(in super::super) struct PartRead<'a> {
     pub(in super::super) end: Option<Option<&'a str>>,
 }
 
+/// A stream that a publisher asked for.
+#[derive(Debug, Clone, Copy)]
+pub(in super::super) struct Opening {
+    publisher: usize,
+    /// Connections that the publisher had lost by then, as far as was known.
+    connections_lost: usize,
+    group: usize,
+    /// Its publisher does not get it. A later connection of the publisher is another member, and may.
+    no_echo: bool,
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Streams {
-    all: Vec<Stream>,
-    by_id: HashMap<String, usize>,
+    pub(super) all: Vec<Stream>,
+    pub(super) by_id: HashMap<String, usize>,
     /// By receiver and stream.
     received: BTreeMap<(usize, usize), Received>,
 }
 
 #[derive(Debug)]
-struct Stream {
-    publisher: usize,
-    group: usize,
-    /// Its publisher does not get it.
-    no_echo: bool,
+pub(super) struct Stream {
+    pub(super) opening: Opening,
     opened: Tick,
     /// When its publisher began to send each part, the end included.
-    began: Vec<Tick>,
+    pub(super) began: Vec<Tick>,
     /// When it was known that the service had published a part, for as many as that is known of. Somebody who has a part
     /// proves it for all before.
     published: Vec<Tick>,
@@ -70,6 +78,22 @@ struct Received {
     last: u64,
     /// The end has come: the error, if it has one.
     end: Option<Option<String>>,
+}
+
+impl Opening {
+    pub(super) fn publisher(&self) -> usize {
+        self.publisher
+    }
+
+    pub(super) fn group(&self) -> usize {
+        self.group
+    }
+
+    /// Whether a client that has lost so many connections must not get the stream. It is one connection that wants no echo:
+    /// what the service had taken from it, and its end, may come to the next one.
+    pub(super) fn excludes(&self, client: usize, connections_lost: usize) -> bool {
+        self.no_echo && self.publisher == client && self.connections_lost == connections_lost
+    }
 }
 
 impl Stream {
@@ -95,8 +119,16 @@ impl Stream {
 
 impl Ledger {
     /// A publisher asks for a stream.
-    pub(in super::super) fn stream_opening(&mut self) {
+    pub(in super::super) fn stream_opening(
+        &mut self,
+        publisher: usize,
+        group: usize,
+        no_echo: bool,
+    ) -> Opening {
         self.pending += 1;
+        // A stream that is asked for while a connection is being lost may belong to a later one, never to an earlier one.
+        let connections_lost = self.clients.get(publisher).map_or(0, |publisher| publisher.connections_lost);
+        Opening { publisher, connections_lost, group, no_echo }
     }
 
     /// It has none.
@@ -105,21 +137,13 @@ impl Ledger {
     }
 
     /// It has one; its number is returned.
-    pub(in super::super) fn stream_opened(
-        &mut self,
-        publisher: usize,
-        group: usize,
-        no_echo: bool,
-        id: &str,
-    ) -> usize {
+    pub(in super::super) fn stream_opened(&mut self, opening: Opening, id: &str) -> usize {
         let opened = self.tick();
         self.counts.streams += 1;
         let number = self.streams.all.len();
         self.streams.by_id.insert(id.to_owned(), number);
         self.streams.all.push(Stream {
-            publisher,
-            group,
-            no_echo,
+            opening,
             opened,
             began: Vec::new(),
             published: Vec::new(),
@@ -171,7 +195,7 @@ impl Ledger {
     pub(in super::super) fn received_part(
         &mut self,
         client: usize,
-        group: Option<usize>,
+        arrival: &Arrival<'_>,
         part: PartRead<'_>,
     ) {
         let now = self.tick();
@@ -180,7 +204,8 @@ impl Ledger {
         let Some(&stream) = self.streams.by_id.get(id) else {
             // A stream whose start was not confirmed to its publisher can end, and nothing else.
             if end.is_none() || number != 1 {
-                self.seen.push(Violation::Unknown { client });
+                let what = self.stray_part(client, arrival, &part);
+                self.seen.push(Violation::Unknown { client, what });
             }
             return;
         };
@@ -188,18 +213,20 @@ impl Ledger {
         else {
             return;
         };
-        let is_own = known.no_echo && known.publisher == client;
+        let opening = known.opening;
+        let is_own = opening.excludes(client, receiver.connections_lost);
         let is_said = content == Some((stream, number)) || (end.is_some() && content.is_none());
         // A broken stream ends where the service has come to, which may be behind the last part.
         let last = known.began.last().copied().unwrap_or(known.opened);
         let began = known.began(number).or(end.map(|_| last));
-        let Some(began) = began.filter(|_| is_said && !is_own && group == Some(known.group)) else {
-            return self.seen.push(Violation::Unknown { client });
+        let Some(began) = began.filter(|_| is_said && !is_own && arrival.group == Some(opening.group)) else {
+            let what = self.stray_part(client, arrival, &part);
+            return self.seen.push(Violation::Unknown { client, what });
         };
         // The part at which a stream was broken need not have been published.
         let proven = if end == Some(Some(CANCELLED)) { number.saturating_sub(1) } else { number };
         known.published_up_to(proven, now);
-        if !receiver.may_have(known.group, began) {
+        if !receiver.may_have(opening.group, began) {
             self.seen.push(Violation::NotAMember { client, what: What::Part { stream, part: number } });
         }
         let received = self.streams.received.entry((client, stream)).or_default();
@@ -224,11 +251,11 @@ impl Ledger {
             let parts = known.began.iter().zip(&known.published).zip(1_u64..);
             parts.flat_map(move |((began, published), part)| {
                 let members = self.clients.iter().enumerate().filter(move |(client, member)| {
-                    let is_excluded = known.no_echo && known.publisher == *client;
+                    let is_excluded = known.opening.no_echo && known.opening.publisher == *client;
                     let received = self.streams.received.get(&(*client, stream));
                     !is_excluded
                         && received.is_none_or(|received| !received.numbers.contains(&part))
-                        && member.must_have(known.group, *began, *published)
+                        && member.must_have(known.opening.group, *began, *published)
                 });
                 members.map(move |(client, _)| Violation::Lost { client, what: What::Part { stream, part } })
             })

@@ -1,3 +1,5 @@
+use hublet_client::pubsub::Data;
+
 use super::*;
 
 /// A sender, and a reliable member of group 0.
@@ -5,6 +7,7 @@ fn ledger() -> Ledger {
     let mut ledger = Ledger::new(2);
     ledger.add_client(true);
     ledger.add_client(true);
+    ledger.connected(1, "c1".to_owned());
     ledger.joining(1, 0);
     ledger.joined(1, 0);
     ledger
@@ -16,12 +19,19 @@ fn send(ledger: &mut Ledger) -> usize {
     message
 }
 
+fn receive(ledger: &mut Ledger, group: usize, message: usize) {
+    let (group_name, data) = (format!("check-{group}"), Data::from("hello"));
+    let arrival =
+        Arrival { group: Some(group), group_name: Some(&group_name), sequence_id: Some(7), data: &data };
+    ledger.received(1, &arrival, Some(message));
+}
+
 #[test]
 fn what_is_right() {
     let mut ledger = ledger();
     for _ in 0..3 {
         let message = send(&mut ledger);
-        ledger.received(1, Some(0), Some(message));
+        receive(&mut ledger, 0, message);
     }
     // What was sent while the member left may come or not, but not later.
     let late = ledger.sending(0, 0);
@@ -29,7 +39,7 @@ fn what_is_right() {
     ledger.sent(late);
     ledger.left(1, 0);
     assert_eq!(ledger.violations(), []);
-    ledger.received(1, Some(0), Some(late));
+    receive(&mut ledger, 0, late);
     assert_eq!(ledger.violations(), []);
     // What nobody confirmed may be missing.
     let unknown = ledger.sending(0, 0);
@@ -50,25 +60,36 @@ fn what_is_wrong() {
             Violation::Lost { client: 1, what: What::Message(second) }
         ]
     );
-    ledger.received(1, Some(0), Some(second));
-    ledger.received(1, Some(0), Some(first));
+    receive(&mut ledger, 0, second);
+    receive(&mut ledger, 0, first);
     assert_eq!(
         ledger.violations(),
         [Violation::Disordered { client: 1, what: What::Message(first), after: What::Message(second) }]
     );
-    ledger.received(1, Some(0), Some(first));
-    ledger.received(1, Some(1), Some(first));
-    ledger.received(1, Some(0), Some(99));
+    receive(&mut ledger, 0, first);
+    receive(&mut ledger, 1, first);
+    receive(&mut ledger, 0, 99);
     ledger.leaving(1, 0);
     ledger.left(1, 0);
     let after = send(&mut ledger);
-    ledger.received(1, Some(0), Some(after));
+    receive(&mut ledger, 0, after);
     assert_eq!(
         ledger.violations()[..4],
         [
             Violation::Twice { client: 1, what: What::Message(first) },
-            Violation::Unknown { client: 1 },
-            Violation::Unknown { client: 1 },
+            Violation::Unknown {
+                client: 1,
+                what: format!(
+                    "message {first}, which client 0 sent to group 0 (answered); it came to the group check-1 on connection c1 \
+                     with sequence id 7: text, 5 bytes, \"hello\""
+                )
+            },
+            Violation::Unknown {
+                client: 1,
+                what: "message 99, when 2 were sent; it came to the group check-0 on connection c1 with sequence id 7: text, 5 \
+                       bytes, \"hello\""
+                    .to_owned()
+            },
             Violation::NotAMember { client: 1, what: What::Message(after) }
         ]
     );
@@ -80,11 +101,11 @@ fn connections_that_end() {
     let plain = ledger.add_client(false);
     ledger.joining(plain, 0);
     ledger.joined(plain, 0);
-    ledger.connection_lost(plain);
+    ledger.connection_lost(plain, "");
     let message = send(&mut ledger);
     assert_eq!(ledger.missing(), [Violation::Lost { client: 1, what: What::Message(message) }]);
-    ledger.connection_lost(1);
-    assert_eq!(ledger.violations(), [Violation::ConnectionLost { client: 1 }]);
+    ledger.connection_lost(1, "full");
+    assert_eq!(ledger.violations(), [Violation::ConnectionLost { client: 1, why: "full".to_owned() }]);
 }
 
 #[test]

@@ -1,3 +1,5 @@
+use hublet_client::pubsub::Data;
+
 use super::*;
 
 /// A publisher that is a member without echo, and a reliable member of group 0; the stream `s` of the publisher.
@@ -8,18 +10,25 @@ fn ledger() -> (Ledger, usize) {
         ledger.joining(client, 0);
         ledger.joined(client, 0);
     }
-    ledger.stream_opening();
-    let stream = ledger.stream_opened(0, 0, true, "s");
+    let opening = ledger.stream_opening(0, 0, true);
+    let stream = ledger.stream_opened(opening, "s");
     (ledger, stream)
+}
+
+fn receive(ledger: &mut Ledger, client: usize, group: usize, part: PartRead<'_>) {
+    let (group_name, data) = (format!("check-{group}"), Data::from("hello"));
+    let arrival =
+        Arrival { group: Some(group), group_name: Some(&group_name), sequence_id: None, data: &data };
+    ledger.received_part(client, &arrival, part);
 }
 
 fn part(ledger: &mut Ledger, number: u64) {
     let content = Some((0, number));
-    ledger.received_part(1, Some(0), PartRead { id: "s", number, content, end: None });
+    receive(ledger, 1, 0, PartRead { id: "s", number, content, end: None });
 }
 
 fn end(ledger: &mut Ledger, number: u64, error: Option<&str>) {
-    ledger.received_part(1, Some(0), PartRead { id: "s", number, content: None, end: Some(error) });
+    receive(ledger, 1, 0, PartRead { id: "s", number, content: None, end: Some(error) });
 }
 
 fn send(ledger: &mut Ledger, stream: usize, count: u64) {
@@ -142,18 +151,65 @@ fn only_members_get_parts_and_only_those_that_were_sent() {
     send(&mut ledger, stream, 2);
     let right = PartRead { id: "s", number: 1, content: Some((0, 1)), end: None };
     // Without echo, of another group, with the content of another part, never sent, of a stream of nobody.
-    ledger.received_part(0, Some(0), right);
-    ledger.received_part(1, Some(1), right);
-    ledger.received_part(1, Some(0), PartRead { content: Some((0, 2)), ..right });
-    ledger.received_part(1, Some(0), PartRead { number: 3, content: Some((0, 3)), ..right });
-    ledger.received_part(1, Some(0), PartRead { id: "t", ..right });
-    let unknown = [0, 1, 1, 1, 1].map(|client| Violation::Unknown { client });
-    assert_eq!(ledger.violations(), unknown);
+    receive(&mut ledger, 0, 0, right);
+    receive(&mut ledger, 1, 1, right);
+    receive(&mut ledger, 1, 0, PartRead { content: Some((0, 2)), ..right });
+    receive(&mut ledger, 1, 0, PartRead { number: 3, content: Some((0, 3)), ..right });
+    receive(&mut ledger, 1, 0, PartRead { id: "t", ..right });
+    let unknown = [
+        (0, "part 1 of stream 0 (s), which it publishes itself and does not want:"),
+        (
+            1,
+            "part 1 of stream 0 (s): client 0 has sent 2 parts of it to group 0; it came to the group check-1",
+        ),
+        (
+            1,
+            "part 1 of stream 0 (s): client 0 has sent 2 parts of it to group 0; it came to the group check-0",
+        ),
+        (1, "part 3 of stream 0 (s): client 0 has sent 2 parts of it to group 0"),
+        (1, "part 1 of the stream t, which nobody has; it came to the group check-0"),
+    ];
+    let violations = ledger.violations();
+    assert_eq!(violations.len(), unknown.len());
+    for (violation, (client, beginning)) in violations.into_iter().zip(unknown) {
+        let Violation::Unknown { client: seen, what } = violation else { panic!("{violation:?}") };
+        assert_eq!(seen, client);
+        assert!(what.starts_with(beginning), "{what}");
+    }
     // The end of a stream whose start was not confirmed.
-    ledger.received_part(
-        1,
-        Some(0),
-        PartRead { id: "t", number: 1, content: None, end: Some(Some("Cancelled")) },
-    );
+    let end = PartRead { id: "t", number: 1, content: None, end: Some(Some("Cancelled")) };
+    receive(&mut ledger, 1, 0, end);
     assert_eq!(ledger.violations().len(), unknown.len());
+}
+
+#[test]
+fn a_stream_without_echo_may_come_to_a_later_connection_of_its_publisher() {
+    let (mut ledger, stream) = ledger();
+    send(&mut ledger, stream, 1);
+    let plain = ledger.add_client(false);
+    ledger.joining(plain, 0);
+    ledger.joined(plain, 0);
+    let opening = ledger.stream_opening(plain, 0, true);
+    let own = ledger.stream_opened(opening, "own");
+    ledger.sending_part(own);
+    ledger.connection_lost(plain, "");
+    ledger.stream_broken(own);
+    // The new connection is in the group before the service has seen the end of the old one.
+    for client in [0, 1, plain] {
+        let first = PartRead { id: "own", number: 1, content: Some((own, 1)), end: None };
+        receive(&mut ledger, client, 0, first);
+        let end = PartRead { number: 2, content: None, end: Some(Some("Cancelled")), ..first };
+        receive(&mut ledger, client, 0, end);
+    }
+    assert_eq!(ledger.violations(), []);
+    // What the new connection publishes must not.
+    let opening = ledger.stream_opening(plain, 0, true);
+    let own = ledger.stream_opened(opening, "new");
+    ledger.sending_part(own);
+    receive(&mut ledger, plain, 0, PartRead { id: "new", number: 1, content: Some((own, 1)), end: None });
+    assert!(
+        matches!(&ledger.violations()[..], [Violation::Unknown { client, .. }] if *client == plain),
+        "{:?}",
+        ledger.violations()
+    );
 }
