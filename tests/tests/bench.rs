@@ -37,6 +37,15 @@ fn fanout_reaches_all_receivers_of_all_kinds() {
     }
 }
 
+/// The publisher has the shard read as much as it can, and the receiver's acknowledgements come between that.
+#[test]
+fn a_receiver_that_acknowledges_does_not_overflow_beside_a_loud_publisher() {
+    let server = Server::start_with(&["--shards", "1"]);
+    let sizes = ["fanout", "--clients", "json-reliable", "--receivers", "1", "--windows", "128"];
+    let rows = bench(&server, &[&sizes, &["--payload", "2000", "--warm-up", "0.2", "--seconds", "0.8"]]);
+    assert_positive(&rows[0], &["deliveries_per_s"]);
+}
+
 #[test]
 fn groups_of_two_answer_each_other() {
     let server = Server::start();
