@@ -15,7 +15,7 @@ use crate::bench::stamp;
 const UNDER_WAY_MAX: usize = 64;
 /// The same of all clients together. After an outage all of it comes at once, and a receiver that is slower than that is
 /// ended by right: a service keeps 1,000 messages for it, those that it missed before among them.
-const UNDER_WAY_TOTAL_MAX: usize = 300;
+const UNDER_WAY_TOTAL_MAX: usize = 200;
 /// Of so many things that a client publishes, one is a stream.
 const STREAM_SHARE: usize = 80;
 /// Likewise invocations, if there are any.
