@@ -1,10 +1,14 @@
 //! `hublet connect` with a real service: what it tells of an end that the service brings about, and what it waits for when
 //! its input has ended.
 
+use std::thread;
+
 use hublet_tests::once::{self, Ended};
 use hublet_tests::program::Program;
+use hublet_tests::raw::RawClient;
 use hublet_tests::upstream::{Gate, Reply, Upstream};
 use hublet_tests::{Server, command};
+use serde_json::Value;
 
 const PROTOCOLS: [&str; 4] = ["json", "json-reliable", "protobuf", "protobuf-reliable"];
 const ECHO: &str = "[[hubs.chat.eventHandlers]]\nurlTemplate = \"builtin:echo\"\nuserEventPattern = \"*\"\n";
@@ -125,4 +129,48 @@ fn a_simple_client_that_nobody_answers_is_told_why_it_ends() {
     let ended = run(&server, "raw", &[], "hello\n");
     assert_eq!(ended.code, Some(1));
     assert!(ended.error.contains("with code 1011 (Internal server error)"), "{}", ended.error);
+}
+
+/// Runs the client with these lines, several times, and lets another client check what arrives in the group `a`.
+fn expect_order(
+    server: &Server,
+    protocol: &str,
+    arguments: &[&str],
+    lines: &str,
+    expected: usize,
+) -> Vec<Ended> {
+    let watch = || {
+        let url = server.client_url("chat", Some("watch"), &[], &["a"]);
+        let mut watch = RawClient::connect(&url, Some("json.webpubsub.azure.v1"));
+        watch.expect_connected();
+        move || {
+            for number in 1..=expected {
+                let message: Value = serde_json::from_str(&watch.next_text()).expect("JSON");
+                assert_eq!(message["data"], number.to_string(), "{message}");
+            }
+        }
+    };
+    let once = || {
+        let watching = thread::spawn(watch());
+        let ended = run(server, protocol, arguments, lines);
+        assert_eq!((ended.code, ended.error.as_str()), (Some(0), ""), "{protocol}");
+        watching.join().expect("every message in its order");
+        ended
+    };
+    std::iter::repeat_with(once).take(3).collect()
+}
+
+#[test]
+fn the_lines_of_a_pipe_go_out_in_their_order() {
+    let server = Server::start_with_file(ECHO, &[]);
+    let lines: String = (1..=1_000).map(|number| format!("send a {number}\nevent e {number}\n")).collect();
+    let echoes: Vec<String> = (1..=1_000).map(|number| format!("server     {number}")).collect();
+    for protocol in PROTOCOLS {
+        for ended in expect_order(&server, protocol, &[], &lines, 1_000) {
+            let heard: Vec<&str> = ended.out.lines().filter(|line| line.starts_with("server ")).collect();
+            assert_eq!(heard, echoes, "{protocol}");
+        }
+    }
+    let lines: String = (1..=2_000).map(|number| format!("{number}\n")).collect();
+    expect_order(&server, "raw", &["--send-to-group", "a"], &lines, 2_000);
 }

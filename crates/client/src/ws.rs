@@ -319,4 +319,6 @@ impl MaskKeys {
 }
 
 #[cfg(test)]
+pub(crate) mod peer;
+#[cfg(test)]
 mod tests;

@@ -1,7 +1,8 @@
 //! What was asked and is not answered yet.
 
 use std::collections::BTreeMap;
-use std::future::pending;
+use std::future::{pending, ready};
+use std::task::{Context, Poll, Waker};
 
 use hublet_client::pubsub::{Frame, StreamFailure};
 use hublet_client::{Error, GroupStreamWriter, StreamOptions, WebPubSubClient};
@@ -204,7 +205,17 @@ impl Requests {
     }
 
     fn spawn(&mut self, request: impl Future<Output = Outcome> + Send + 'static) {
-        self.tasks.spawn(async move { (request.await, Lent::Nothing) });
+        self.begin(async move { (request.await, Lent::Nothing) });
+    }
+
+    /// Makes a request now, so that requests are made in the order of the lines, and waits for its answer in a task.
+    fn begin(&mut self, request: impl Future<Output = Ended> + Send + 'static) {
+        let mut request = Box::pin(request);
+        // Nobody need be woken: the task looks for itself first.
+        match request.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(ended) => self.tasks.spawn(ready(ended)),
+            Poll::Pending => self.tasks.spawn(request),
+        };
     }
 
     fn open(&mut self, group: String) -> Result<(), &'static str> {
@@ -213,7 +224,7 @@ impl Requests {
         }
         let client = self.client.clone();
         self.stream_is_busy = true;
-        self.tasks.spawn(async move {
+        self.begin(async move {
             match client.open_group_stream(&group, StreamOptions::default()).await {
                 Ok(stream) => {
                     (Outcome::Done(Kind::Opened, format!("{group}  {}", stream.id())), Lent::Back(stream))
@@ -230,7 +241,7 @@ impl Requests {
     {
         let stream = self.stream.take().ok_or("No stream is open: type stream GROUP first.")?;
         self.stream_is_busy = true;
-        self.tasks.spawn(work(stream));
+        self.begin(work(stream));
         Ok(())
     }
 

@@ -9,14 +9,12 @@ use super::credential::Credential;
 use super::driver::Driver;
 use super::events::Events;
 use super::handle::WebPubSubClient;
+use super::queue::queue;
 use crate::error::Error;
 use crate::pubsub::Protocol;
 use crate::session::{self, Session};
 use crate::stream::Tls;
 use crate::ws::ConnectOptions;
-
-/// Calls that wait until the client's task takes them.
-const CALLS_AHEAD: usize = 64;
 
 /// Options of a client, and the way to connect it.
 ///
@@ -147,7 +145,7 @@ impl Builder {
         let mut connect = self.connect;
         connect.subprotocol = Some(self.session.protocol.name().to_owned());
         let session = Session::new(self.session, stream_prefix(), Instant::now());
-        let (calls, calls_in) = mpsc::channel(CALLS_AHEAD);
+        let (calls, calls_in) = queue();
         // Told when something is dropped, which cannot wait: at most once for each call and stream.
         let (cancels, cancels_in) = mpsc::unbounded_channel();
         let (events, events_out) = mpsc::channel(self.events_max);

@@ -13,6 +13,7 @@ use super::credential::Credential;
 use super::event::{CloseReason, Event};
 use super::group_streams::GroupStream;
 use super::inbound::{Delivery, Inbound};
+use super::queue::Waiting;
 use crate::error::Error;
 use crate::pubsub::Frame;
 use crate::session::{Attempt, Call, CallId, Cancel, Output, Reply, Session};
@@ -40,10 +41,12 @@ pub(super) enum Order {
     Streams {
         group: String,
         streams: mpsc::Sender<GroupStream>,
+        done: oneshot::Sender<()>,
     },
     /// Cut the socket, and open no other one for a while.
     Cut {
         away: Duration,
+        done: oneshot::Sender<()>,
     },
 }
 
@@ -102,7 +105,7 @@ impl Driver {
     pub(super) async fn run(
         mut self,
         connected: Connected,
-        mut orders: mpsc::Receiver<Order>,
+        mut orders: Waiting,
         mut cancels: mpsc::UnboundedReceiver<Cancel>,
         events: mpsc::Sender<Event>,
     ) {
@@ -112,7 +115,7 @@ impl Driver {
             if self.session.is_stopped() {
                 break;
             }
-            let takes_calls = self.session.takes_calls() && self.socket.unsent() < UNSENT_BYTES_MAX;
+            let is_full = !self.session.takes_calls() || self.socket.unsent() >= UNSENT_BYTES_MAX;
             let deadline = self.session.deadline();
             let reads = self.deliveries.is_empty();
             // What arrives goes before what is asked for, so that queues get shorter before they get longer.
@@ -121,9 +124,8 @@ impl Driver {
                 () = deliver(&mut self.deliveries, &events), if !reads => {}
                 happened = self.socket.next(reads) => self.happened(happened),
                 Some(cancel) = cancels.recv() => self.session.cancel(cancel),
-                order = orders.recv(), if takes_calls => match order {
+                order = orders.next(is_full) => match order {
                     Some(order) => self.take(order),
-                    // The last handle is gone.
                     None => self.session.stop(),
                 },
                 () = sleep_until(deadline.unwrap_or_else(Instant::now).into()), if deadline.is_some() => {
@@ -239,13 +241,18 @@ impl Driver {
                 self.calls.insert(call.id, answer);
                 self.session.call(call, Instant::now());
             }
-            Order::Streams { group, streams } => self.inbound.receive(group, streams),
-            Order::Cut { away } => {
+            // Whoever has lost interest in the end of these needs no word of it.
+            Order::Streams { group, streams, done } => {
+                self.inbound.receive(group, streams);
+                let _ = done.send(());
+            }
+            Order::Cut { away, done } => {
                 let now = Instant::now();
                 self.away_until = now.checked_add(away);
                 if let Socket::Open(_) = self.socket {
                     self.lost(None, now);
                 }
+                let _ = done.send(());
             }
         }
     }

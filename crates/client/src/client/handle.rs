@@ -10,6 +10,7 @@ use super::builder::Builder;
 use super::credential::Credential;
 use super::driver::{Order, Request};
 use super::group_streams::GroupStreams;
+use super::queue::Callers;
 use super::stream_writer::{GroupStreamWriter, StreamOptions};
 use crate::error::Error;
 use crate::pubsub::{Data, Frame, GroupState, Metadata, SendOptions};
@@ -27,12 +28,21 @@ use crate::session::{Call, CallId, Cancel, Command, Reply};
 /// messages whose answer was lost fail with [`Error::Disconnected`]: only the program knows whether they may be sent
 /// twice.
 ///
+/// # Order
+/// Requests go out in the order in which they were made, that is, in which their futures were polled for the first time;
+/// none overtakes another, however many wait. So a program may make many and await their answers later, which may come in
+/// any order. Tasks that the runtime starts in an order of its own make their requests in that order: to keep yours, poll
+/// the futures in one task, as `join!` does.
+///
+/// While 512 requests have no answer, further ones wait. What waits for a connection goes out with it: first requests,
+/// then invocations, then new streams.
+///
 /// # Cancellation
 /// Every method may be dropped while it waits. The request may have been carried out then. A dropped
 /// [`invoke_event`](Self::invoke_event) also tells the service to give up the invocation.
 #[derive(Debug, Clone)]
 pub struct WebPubSubClient {
-    calls: mpsc::Sender<Order>,
+    calls: Callers,
     cancels: mpsc::UnboundedSender<Cancel>,
     last_call: Arc<AtomicU64>,
 }
@@ -43,7 +53,7 @@ impl WebPubSubClient {
         Builder::new(credential.into())
     }
 
-    pub(super) fn new(calls: mpsc::Sender<Order>, cancels: mpsc::UnboundedSender<Cancel>) -> Self {
+    pub(super) fn new(calls: Callers, cancels: mpsc::UnboundedSender<Cancel>) -> Self {
         Self { calls, cancels, last_call: Arc::new(AtomicU64::new(CallId::CONNECT.0)) }
     }
 
@@ -196,8 +206,9 @@ impl WebPubSubClient {
     /// The client has stopped.
     pub async fn group_streams(&self, group: impl Into<String>) -> Result<GroupStreams, Error> {
         let (streams, receiver) = GroupStreams::channel();
-        let order = Order::Streams { group: group.into(), streams };
-        self.calls.send(order).await.map_err(|_| Error::Stopped)?;
+        let (done, is_done) = oneshot::channel();
+        let _place = self.calls.enter(Order::Streams { group: group.into(), streams, done })?;
+        is_done.await.map_err(|_| Error::Stopped)?;
         Ok(receiver)
     }
 
@@ -221,15 +232,16 @@ impl WebPubSubClient {
     /// Cuts the socket without a close frame and opens no other one for a while, as a broken network does: to see what
     /// a program does then.
     pub async fn cut(&self, away: Duration) {
+        let (done, is_done) = oneshot::channel();
         // A client that has stopped has no socket.
-        let _ = self.calls.send(Order::Cut { away }).await;
+        if let Ok(_place) = self.calls.enter(Order::Cut { away, done }) {
+            let _ = is_done.await;
+        }
     }
 
     /// Closes the connection and ends the client. Requests without an answer fail with [`Error::Stopped`].
     pub async fn stop(&self) {
-        // A client that has stopped has nothing to stop.
-        let _ = self.done(Command::Stop).await;
-        self.calls.closed().await;
+        self.calls.stop().await;
     }
 
     pub(super) async fn done(&self, command: Command) -> Result<(), Error> {
@@ -243,7 +255,7 @@ impl WebPubSubClient {
     async fn ask(&self, id: CallId, command: Command) -> Result<Reply, Error> {
         let (answer, answered) = oneshot::channel();
         let request = Request { call: Call { id, command }, answer };
-        self.calls.send(Order::Call(request)).await.map_err(|_| Error::Stopped)?;
+        let _place = self.calls.enter(Order::Call(request))?;
         answered.await.unwrap_or(Err(Error::Stopped))
     }
 

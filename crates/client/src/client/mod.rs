@@ -8,6 +8,7 @@ mod events;
 mod group_streams;
 mod handle;
 mod inbound;
+mod queue;
 mod stream_writer;
 
 pub use builder::Builder;
@@ -17,3 +18,6 @@ pub use events::Events;
 pub use group_streams::{GroupStream, GroupStreams};
 pub use handle::WebPubSubClient;
 pub use stream_writer::{GroupStreamWriter, StreamOptions};
+
+#[cfg(test)]
+mod tests;

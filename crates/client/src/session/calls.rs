@@ -83,7 +83,6 @@ pub(crate) enum Command {
         stream: StreamKey,
         error: Option<StreamFailure>,
     },
-    Stop,
 }
 
 /// What a call is answered with when it succeeds.
@@ -181,10 +180,6 @@ impl Session {
             Command::StreamData { stream, data } => self.stream_data(id, stream, &data),
             Command::StreamKeepalive { stream } => self.stream_keepalive(id, stream),
             Command::StreamEnd { stream, error } => self.stream_end(id, stream, error.as_ref()),
-            Command::Stop => {
-                self.stop();
-                self.answer(id, Ok(Reply::Done));
-            }
         }
     }
 

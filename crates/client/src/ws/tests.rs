@@ -1,58 +1,19 @@
 //! The connection against a hand-made server.
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpListener;
 
+use super::peer::Peer;
 use super::*;
-
-/// The server's end of a connection.
-struct Peer {
-    socket: TcpStream,
-    decoder: Decoder,
-}
-
-impl Peer {
-    async fn accept(listener: &TcpListener) -> Self {
-        let (mut socket, _) = listener.accept().await.unwrap();
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            socket.read_buf(&mut head).await.unwrap();
-        }
-        let head = String::from_utf8(head).unwrap();
-        let (_, key) = head.split_once("Sec-WebSocket-Key: ").unwrap();
-        let accept = ws::handshake::accept_key(key.lines().next().unwrap()).unwrap();
-        let mut answer = format!(
-            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-             Sec-WebSocket-Accept: {accept}\r\n\r\n"
-        )
-        .into_bytes();
-        // The first message comes with the answer, which a client must not lose.
-        answer.extend_from_slice(&ws::encode_message(Opcode::Text, b"first"));
-        socket.write_all(&answer).await.unwrap();
-        Self { socket, decoder: Decoder::new(Role::Server, 1 << 20) }
-    }
-
-    async fn send(&mut self, frame: &[u8]) {
-        self.socket.write_all(frame).await.unwrap();
-    }
-
-    /// The next event, in words.
-    async fn next(&mut self) -> String {
-        loop {
-            // Byte by byte, so that what follows stays in the socket.
-            let mut byte = [self.socket.read_u8().await.unwrap()];
-            if let Some(event) = self.decoder.next(&mut &mut byte[..]).unwrap() {
-                return format!("{event:?}");
-            }
-        }
-    }
-}
 
 async fn pair() -> (Connection, Peer) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("ws://{}/", listener.local_addr().unwrap());
     let options = ConnectOptions::default();
-    let (connection, mut peer) = tokio::join!(Connection::connect(&url, &options), Peer::accept(&listener));
+    // The first message comes with the answer, which a client must not lose.
+    let first = ws::encode_message(Opcode::Text, b"first");
+    let accepting = Peer::accept(&listener, "", &first);
+    let (connection, mut peer) = tokio::join!(Connection::connect(&url, &options), accepting);
     let mut connection = connection.unwrap();
     assert_eq!(connection.next().await.unwrap(), Some(Event::Text("first".to_owned())));
     peer.send(&[]).await;
