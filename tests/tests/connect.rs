@@ -174,3 +174,17 @@ fn the_lines_of_a_pipe_go_out_in_their_order() {
     let lines: String = (1..=2_000).map(|number| format!("{number}\n")).collect();
     expect_order(&server, "raw", &["--send-to-group", "a"], &lines, 2_000);
 }
+
+#[test]
+fn more_invocations_than_a_service_takes_at_once_all_succeed() {
+    let server = Server::start_with_file(ECHO, &[]);
+    let lines: String = (1..=300).map(|number| format!("invoke e {number}\n")).collect();
+    for protocol in PROTOCOLS {
+        let ended = run(&server, protocol, &[], &lines);
+        assert_eq!((ended.code, ended.error.as_str()), (Some(0), ""), "{protocol}: {}", ended.out);
+        let mut answers: Vec<u32> =
+            ended.out.lines().filter_map(|line| line.strip_prefix("answered   e  ")?.parse().ok()).collect();
+        answers.sort_unstable();
+        assert!(answers.into_iter().eq(1..=300), "{protocol}: {}", ended.out);
+    }
+}

@@ -34,8 +34,9 @@ use crate::session::{Call, CallId, Cancel, Command, Reply};
 /// any order. Tasks that the runtime starts in an order of its own make their requests in that order: to keep yours, poll
 /// the futures in one task, as `join!` does.
 ///
-/// While 512 requests have no answer, further ones wait. What waits for a connection goes out with it: first requests,
-/// then invocations, then new streams.
+/// While 512 requests have no answer, further ones wait. Of invocations 100 are under way at a time, since a service
+/// refuses more; further ones wait for their turn without holding up other requests. What waits for a connection goes out
+/// with it: first requests, then invocations, then new streams.
 ///
 /// # Cancellation
 /// Every method may be dropped while it waits. The request may have been carried out then. A dropped
@@ -159,7 +160,8 @@ impl WebPubSubClient {
 
     /// Sends an event to the app server, and returns its answer; `None`: it has none.
     ///
-    /// There is no time limit: use [`tokio::time::timeout`]. Dropping the future cancels the invocation.
+    /// There is no time limit: use [`tokio::time::timeout`]. Dropping the future cancels the invocation. While 100 are
+    /// under way, further ones wait for their turn.
     ///
     /// # Errors
     /// The invocation failed ([`Error::Invocation`]); the socket was lost, since invocations are not repeated

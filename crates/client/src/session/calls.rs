@@ -157,10 +157,8 @@ impl Session {
                     };
                     self.options.protocol.encode(&request, None)
                 };
-                let is_connected = matches!(self.state, State::Connected { .. });
-                if let Some(frame) = self.invocations.add(id, is_connected, request) {
-                    self.outputs.push_back(Output::Send(frame));
-                }
+                self.invocations.add(id, request);
+                self.send_invocations();
             }
             Command::Ping | Command::Raw(_) if !self.is_connected() => {
                 self.answer(id, Err(Error::Disconnected));
@@ -191,6 +189,7 @@ impl Session {
                     && self.is_connected()
                 {
                     self.send(&Request::CancelInvocation { invocation_id: &invocation_id });
+                    self.send_invocations();
                 }
             }
             Cancel::Stream(stream) => self.abandon_stream(stream),

@@ -62,6 +62,7 @@ impl Session {
             Message::InvokeResponse { invocation_id, outcome } => {
                 if let Some(call) = self.invocations.answered(&invocation_id) {
                     self.answer(call, outcome.map(Reply::Answer).map_err(Error::Invocation));
+                    self.send_invocations();
                 }
             }
             Message::StreamAck { stream_id, expected_sequence_id } => {

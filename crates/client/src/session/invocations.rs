@@ -2,69 +2,72 @@
 
 use std::collections::BTreeMap;
 
-use super::CallId;
+use super::{CallId, Output, Session};
 use crate::pubsub::Frame;
 
-#[derive(Debug)]
-struct Pending {
-    call: CallId,
-    /// To be sent as soon as there is a connection.
-    unsent: Option<Frame>,
-}
+/// Invocations that may be under way at the same time: a service refuses more (client-protocols.md §6.1).
+const UNDER_WAY_MAX: usize = 100;
 
 /// By number, which is the invocation's id as text.
 #[derive(Debug, Default)]
 pub(super) struct Invocations {
-    pending: BTreeMap<u64, Pending>,
+    under_way: BTreeMap<u64, CallId>,
+    /// For a connection, or for their turn.
+    waiting: BTreeMap<u64, (CallId, Frame)>,
     last: u64,
 }
 
 impl Invocations {
     pub(super) fn len(&self) -> usize {
-        self.pending.len()
+        self.under_way.len() + self.waiting.len()
     }
 
-    /// Takes a call. What is to be sent now is returned.
-    pub(super) fn add(
-        &mut self,
-        call: CallId,
-        is_connected: bool,
-        request: impl Fn(&str) -> Frame,
-    ) -> Option<Frame> {
+    /// Takes a call, which then waits for its turn.
+    pub(super) fn add(&mut self, call: CallId, request: impl Fn(&str) -> Frame) {
         self.last += 1;
-        let frame = request(&self.last.to_string());
-        let (now, later) = if is_connected { (Some(frame), None) } else { (None, Some(frame)) };
-        self.pending.insert(self.last, Pending { call, unsent: later });
-        now
+        self.waiting.insert(self.last, (call, request(&self.last.to_string())));
+    }
+
+    /// What is to be sent next, if its turn has come.
+    fn next(&mut self) -> Option<Frame> {
+        if self.under_way.len() >= UNDER_WAY_MAX {
+            return None;
+        }
+        let (number, (call, frame)) = self.waiting.pop_first()?;
+        self.under_way.insert(number, call);
+        Some(frame)
     }
 
     /// Whose answer this is.
     pub(super) fn answered(&mut self, invocation_id: &str) -> Option<CallId> {
-        Some(self.pending.remove(&invocation_id.parse().ok()?)?.call)
+        self.under_way.remove(&invocation_id.parse().ok()?)
     }
 
     /// Forgets a call. If the service knows of it, it has this id there.
     pub(super) fn cancel(&mut self, call: CallId) -> Option<String> {
-        let number = *self.pending.iter().find(|(_, pending)| pending.call == call)?.0;
-        let pending = self.pending.remove(&number)?;
-        pending.unsent.is_none().then(|| number.to_string())
-    }
-
-    /// A connection is there: what has waited for it.
-    pub(super) fn unsent(&mut self) -> Vec<Frame> {
-        self.pending.values_mut().filter_map(|pending| pending.unsent.take()).collect()
+        self.waiting.retain(|_, (waiting, _)| *waiting != call);
+        let number = *self.under_way.iter().find(|(_, under_way)| **under_way == call)?.0;
+        self.under_way.remove(&number);
+        Some(number.to_string())
     }
 
     /// A socket is lost, and with it the answers to what was sent.
     pub(super) fn socket_lost(&mut self) -> Vec<CallId> {
-        self.pending
-            .extract_if(.., |_, pending| pending.unsent.is_none())
-            .map(|(_, lost)| lost.call)
-            .collect()
+        std::mem::take(&mut self.under_way).into_values().collect()
     }
 
     /// Forgets everything, and says who waits.
     pub(super) fn clear(&mut self) -> impl Iterator<Item = CallId> + use<> {
-        std::mem::take(&mut self.pending).into_values().map(|pending| pending.call)
+        let waiting = std::mem::take(&mut self.waiting).into_values().map(|(call, _)| call);
+        std::mem::take(&mut self.under_way).into_values().chain(waiting)
+    }
+}
+
+impl Session {
+    /// Sends the invocations whose turn has come.
+    pub(super) fn send_invocations(&mut self) {
+        if self.is_connected() {
+            self.outputs.extend(std::iter::from_fn(|| self.invocations.next()).map(Output::Send));
+        }
     }
 }

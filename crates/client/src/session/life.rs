@@ -188,10 +188,9 @@ impl Session {
     }
 
     fn send_what_waits(&mut self, now: Instant) {
-        let mut frames = self.requests.resend(now);
-        frames.append(&mut self.invocations.unsent());
-        frames.append(&mut self.streams.resend());
-        self.outputs.extend(frames.into_iter().map(Output::Send));
+        self.outputs.extend(self.requests.resend(now).into_iter().map(Output::Send));
+        self.send_invocations();
+        self.outputs.extend(self.streams.resend().into_iter().map(Output::Send));
     }
 
     fn can_recover(&self, close: Option<&CloseReason>) -> bool {

@@ -1,4 +1,4 @@
-use super::rig::Rig;
+use super::rig::{Rig, options};
 use crate::pubsub::{Data, Frame, Metadata, Protocol, SendOptions};
 use crate::session::{Cancel, Command};
 
@@ -112,6 +112,38 @@ fn invocations_are_answered_cancelled_and_not_repeated() {
         r#"{"type":"invokeResponse","invocationId":"4","success":false,"error":{"name":"N","message":"m"}}"#,
     );
     assert_eq!(rig.done(), ["answer 4 The invocation failed: N: m"]);
+}
+
+#[test]
+fn a_hundred_invocations_are_under_way_and_others_wait_for_their_turn() {
+    let mut rig = Rig::new(crate::session::Options { requests_max: 512, ..options(Protocol::JsonReliable) });
+    rig.socket_opened();
+    for _ in 0..250 {
+        rig.call(invoke("e"));
+    }
+    rig.done();
+    let request =
+        |id: u64| format!(r#"{{"type":"invoke","invocationId":"{id}","target":"event","event":"e"}}"#);
+    let requests = |ids: std::ops::RangeInclusive<u64>| ids.map(request).collect::<Vec<_>>();
+    rig.welcome("c1", "t1");
+    assert_eq!(rig.done()[2..], requests(1..=100));
+    rig.call(send("others do not wait"));
+    assert_eq!(rig.done(), [sent("others do not wait", 1)]);
+    rig.json(r#"{"type":"invokeResponse","invocationId":"7","success":true}"#);
+    assert_eq!(rig.done(), ["answer 7 None".to_owned(), request(101)]);
+    rig.session.cancel(Cancel::Invocation(crate::session::CallId(150)));
+    assert_eq!(rig.done(), [""; 0], "the service does not know it");
+    rig.session.cancel(Cancel::Invocation(crate::session::CallId(50)));
+    assert_eq!(rig.done(), [r#"{"type":"cancelInvocation","invocationId":"50"}"#.to_owned(), request(102)]);
+    // What was under way is lost with the socket, and the others take its place.
+    rig.lost();
+    assert_eq!(rig.done().iter().filter(|done| done.ends_with(" disconnected")).count(), 100);
+    rig.socket_opened();
+    rig.welcome("c1", "t1");
+    let next = [vec![sent("others do not wait", 1)], requests(103..=149), requests(151..=203)].concat();
+    assert_eq!(rig.done()[1..], next);
+    rig.session.stop();
+    assert_eq!(rig.done().iter().filter(|done| done.ends_with(" stopped")).count(), 48);
 }
 
 #[test]
