@@ -126,7 +126,8 @@ impl fmt::Display for Denied {
                  access key or with a token of an issuer.",
             ),
             Self::AccessKey => f.write_str(
-                "This is no access key of this service. `hublet keys show` or the data folder of the service has them.",
+                "This is no access key of this service. Its configuration or the file access-keys in its data folder has \
+                 them.",
             ),
             Self::KeysOff => f.write_str(
                 "Access keys are turned off (auth.disable_local_auth). Sign in with a token of an issuer.",
