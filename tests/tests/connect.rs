@@ -188,3 +188,40 @@ fn more_invocations_than_a_service_takes_at_once_all_succeed() {
         assert!(answers.into_iter().eq(1..=300), "{protocol}: {}", ended.out);
     }
 }
+
+#[test]
+fn what_no_service_takes_is_refused_and_the_connection_stays() {
+    let server = Server::start();
+    let deep = format!("send-json a {}{}", "[".repeat(70), "]".repeat(70));
+    let group = "The name of a group has 1 to 1024 characters, and not only blanks: choose another name.";
+    let event = "is not the name of an event: a letter, then letters, digits or one of _.- are allowed, 128 characters \
+                 at most.";
+    let levels =
+        "A message has 64 levels of arrays and objects at most: send fewer within each other, or text."
+            .to_owned();
+    let cases = [
+        ("send-json a null", "send to a  JSON null is no data: send another value, or text.".to_owned()),
+        (&*deep, format!("send to a  {levels}")),
+        ("event 1a x", format!("event 1a  \"1a\" {event}")),
+        ("event \"a b\" x", format!("event a b  \"a b\" {event}")),
+        ("invoke \"a b\" x", format!("invoke a b  \"a b\" {event}")),
+        ("join \" \"", format!("join    {group}")),
+        ("leave \" \"", format!("leave    {group}")),
+        ("send \" \" x", format!("send to    {group}")),
+        ("stream \" \"", format!("stream    {group}")),
+        ("set-state \" \" a=b", format!("set state in    {group}")),
+        ("watch-state \" \"", format!("watch states in    {group}")),
+    ];
+    let lines: String = cases.iter().map(|(line, _)| format!("{line}\n")).collect();
+    let mut expected: Vec<String> = cases.iter().map(|(_, what)| format!("refused    {what}")).collect();
+    expected.push("sent       to a".to_owned());
+    expected.sort_unstable();
+    for protocol in PROTOCOLS {
+        let ended = run(&server, protocol, &[], &format!("{lines}send a x\n"));
+        let mut said: Vec<&str> = ended.out.lines().skip(1).collect();
+        said.sort_unstable();
+        assert_eq!(said, expected, "{protocol}");
+        assert!(ended.error.starts_with("error: 11 requests failed."), "{protocol}: {}", ended.error);
+        assert_eq!(ended.code, Some(1), "{protocol}");
+    }
+}

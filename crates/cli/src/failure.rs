@@ -85,7 +85,11 @@ fn explained(error: &anyhow::Error) -> (String, String, u8) {
     }
     if let Some(error) = error.downcast_ref::<Error>() {
         let code = match error {
-            Error::ConnectionString(_) | Error::Hub(_) | Error::Url(_) | Error::Metadata(_) => USAGE,
+            Error::ConnectionString(_)
+            | Error::Hub(_)
+            | Error::Url(_)
+            | Error::Metadata(_)
+            | Error::Request(_) => USAGE,
             _ => 1,
         };
         // Its text has those of its sources in it.
@@ -136,6 +140,7 @@ pub(crate) fn hint(error: &Error) -> &'static str {
         | Error::Protocol(_)
         | Error::Message(_)
         | Error::Ack(_)
+        | Error::Request(_)
         | Error::Stream(_)
         | Error::Stopped
         | Error::Credential(_) => "",

@@ -21,6 +21,10 @@ pub enum Error {
         "{0:?} is not a hub name: a letter, then letters, digits or one of _`,.[] are allowed, 128 characters at most."
     )]
     Hub(String),
+    /// A request that a service would not take, and end the connection for; the text says what to change. It was not
+    /// sent.
+    #[error("{0}")]
+    Request(String),
     /// Metadata that the service would not take, or would change; the text says why.
     #[error("{0}")]
     Metadata(String),

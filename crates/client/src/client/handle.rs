@@ -61,7 +61,8 @@ impl WebPubSubClient {
     /// Joins a group. A later connection joins it again.
     ///
     /// # Errors
-    /// The service refuses it ([`Error::Ack`]), gives no answer ([`Error::Timeout`]), or the client has stopped.
+    /// The service refuses it ([`Error::Ack`]), gives no answer ([`Error::Timeout`]), or the client has stopped; or the name
+    /// cannot be one of a group ([`Error::Request`]).
     pub async fn join_group(&self, group: impl Into<String>) -> Result<(), Error> {
         self.done(Command::Join { group: group.into() }).await
     }
@@ -77,7 +78,9 @@ impl WebPubSubClient {
     /// Publishes to a group. If this client is a member, it gets the message too.
     ///
     /// # Errors
-    /// As [`join_group`](Self::join_group); [`Error::Disconnected`]: it may have been published or not.
+    /// As [`join_group`](Self::join_group); [`Error::Disconnected`]: it may have been published or not. Also data that no
+    /// service takes is an [`Error::Request`]: JSON `null`, JSON with more than 64 levels in its message, bytes that are no
+    /// `google.protobuf.Any`.
     pub async fn send_to_group(&self, group: impl Into<String>, data: impl Into<Data>) -> Result<(), Error> {
         self.send_to_group_with(group, data, SendOptions::default()).await
     }
@@ -85,7 +88,7 @@ impl WebPubSubClient {
     /// Publishes to a group with options.
     ///
     /// # Errors
-    /// As [`send_to_group`](Self::send_to_group).
+    /// As [`send_to_group`](Self::send_to_group); the metadata breaks a rule ([`Error::Metadata`]).
     pub async fn send_to_group_with(
         &self,
         group: impl Into<String>,
@@ -98,8 +101,8 @@ impl WebPubSubClient {
     /// Sets the state of this client in a group, a preview feature: names and values that others can
     /// [subscribe](Self::subscribe_group_state) to. It replaces the one that was set before.
     ///
-    /// The client must be a member of the group, or have the role to join it. A later connection sets the state again, and
-    /// so does a recovered one. It is cleared when the client leaves the group or its connection ends. hublet takes up to
+    /// The client must be a member of the group, or have the role to join it. A later connection sets the state again; a
+    /// recovered one still has it. It is cleared when the client leaves the group or its connection ends. hublet takes up to
     /// 8 KiB, names and values together.
     ///
     /// # Errors
@@ -120,7 +123,7 @@ impl WebPubSubClient {
     /// [`Event::GroupState`](crate::Event::GroupState): first a snapshot of all, then each change;
     /// [`GroupStateView`](crate::pubsub::GroupStateView) puts them together.
     ///
-    /// A later connection subscribes again, and so does a recovered one: then another snapshot comes.
+    /// A later connection subscribes again, and then another snapshot comes; a recovered one is subscribed still.
     ///
     /// # Errors
     /// As [`join_group`](Self::join_group).
@@ -165,7 +168,7 @@ impl WebPubSubClient {
     ///
     /// # Errors
     /// The invocation failed ([`Error::Invocation`]); the socket was lost, since invocations are not repeated
-    /// ([`Error::Disconnected`]); the client has stopped.
+    /// ([`Error::Disconnected`]); name or data cannot be sent ([`Error::Request`]); the client has stopped.
     pub async fn invoke_event(
         &self,
         event: impl Into<String>,
@@ -185,7 +188,8 @@ impl WebPubSubClient {
     /// Opens a stream to a group: an ordered sequence of parts, with an end.
     ///
     /// # Errors
-    /// The service refuses it ([`Error::Stream`]), or the socket was lost ([`Error::Disconnected`]).
+    /// The service refuses it ([`Error::Stream`]), the socket was lost ([`Error::Disconnected`]), or the name cannot be one
+    /// of a group ([`Error::Request`]).
     pub async fn open_group_stream(
         &self,
         group: impl Into<String>,

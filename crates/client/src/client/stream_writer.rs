@@ -42,7 +42,8 @@ impl GroupStreamWriter {
     /// not.
     ///
     /// # Errors
-    /// The service has closed the stream ([`Error::Stream`]), or the connection has ended ([`Error::Disconnected`]).
+    /// The service has closed the stream ([`Error::Stream`]), or the connection has ended ([`Error::Disconnected`]). Data that
+    /// no service takes is an [`Error::Request`], after which the stream goes on.
     pub async fn write(&mut self, data: impl Into<Data>) -> Result<(), Error> {
         self.client.done(Command::StreamData { stream: self.key, data: data.into() }).await
     }

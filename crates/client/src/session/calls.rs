@@ -5,7 +5,7 @@ use std::time::Instant;
 use serde::Deserialize;
 
 use super::requests::Kind;
-use super::{Output, Session, State};
+use super::{Output, Session, State, checks};
 use crate::client::Event;
 use crate::error::Error;
 use crate::pubsub::{Data, Frame, GroupState, Metadata, Request, SendOptions, StreamFailure};
@@ -109,6 +109,9 @@ impl Session {
         let Call { id, command } = call;
         if self.is_stopped() {
             return self.answer(id, Err(Error::Stopped));
+        }
+        if let Err(error) = checks::check(&command, self.options.protocol) {
+            return self.answer(id, Err(error));
         }
         match command {
             Command::Join { group } => {

@@ -4,6 +4,7 @@
 //! done goes out as [`Output`]s. The rules are those that the official SDKs follow (client-protocols.md §10.1).
 
 mod calls;
+mod checks;
 mod connected;
 mod invocations;
 mod life;

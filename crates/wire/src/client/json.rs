@@ -15,4 +15,4 @@ pub(super) use control::{
 };
 pub use decode::decode;
 pub(super) use encode::{message_frame, shared_message};
-pub use value::is_valid;
+pub use value::{LEVELS_MAX, is_valid, nests_within};

@@ -19,7 +19,9 @@ mod subprotocol;
 pub use error::{AckError, GroupAction, InvokeError, StreamClosedError};
 pub use format::Format;
 pub use message::{Message, MessageFrom, StreamInfo, StreamOutcome};
-pub use op::{ClientOp, ID_BYTES_MAX, InvalidMessage, STREAM_IDLE_TIMEOUT_MS, StreamFailure};
+pub use op::{
+    ClientOp, ID_BYTES_MAX, InvalidMessage, STREAM_IDLE_TIMEOUT_MS, StreamFailure, TTL_SECONDS_MAX,
+};
 pub use shared::{Head, SharedMessage};
 pub use state::{GROUP_STATE_BYTES_MAX, GroupState, GroupStateItem, GroupStateKind, GroupStateTooLarge};
 pub use subprotocol::{

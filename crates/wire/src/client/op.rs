@@ -13,7 +13,7 @@ pub const ID_BYTES_MAX: usize = 128;
 /// How long a stream may be idle when its start does not say (client-protocols.md §6.2.3).
 pub const STREAM_IDLE_TIMEOUT_MS: u32 = 300_000;
 /// Longest time a message may wait for a receiver (client-protocols.md §9.4).
-const TTL_SECONDS_MAX: u16 = 300;
+pub const TTL_SECONDS_MAX: u16 = 300;
 
 /// The bytes are not a request of the subprotocol; the connection is closed with
 /// [`Subprotocol::invalid_message_reason`](super::Subprotocol::invalid_message_reason) (client-protocols.md §8).

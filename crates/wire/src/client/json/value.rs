@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use crate::client::op::Optional;
 
 /// Deepest nesting of arrays and objects in a message, the message itself included (client-protocols.md §8).
-const LEVELS_MAX: usize = 64;
+pub const LEVELS_MAX: usize = 64;
 
 /// Whether `text` is one JSON value that nests no deeper than 64 levels, as every receiver can take it.
 pub fn is_valid(text: &str) -> bool {
@@ -16,9 +16,14 @@ pub fn is_valid(text: &str) -> bool {
 
 /// Whether `text` nests no deeper than 64 levels. Only meaningful for text that is valid JSON; never recurses.
 pub(super) fn is_shallow(text: &str) -> bool {
+    nests_within(text, LEVELS_MAX)
+}
+
+/// Whether `text` nests no deeper than so many levels. Only meaningful for text that is valid JSON; never recurses.
+pub fn nests_within(text: &str, levels: usize) -> bool {
     // Without more openers than levels, in strings or not, nothing can be too deep. This pass is vectorised.
     let openers = text.bytes().filter(|byte| matches!(byte, b'{' | b'[')).count();
-    openers <= LEVELS_MAX || deepest_level(text) <= LEVELS_MAX
+    openers <= levels || deepest_level(text) <= levels
 }
 
 fn deepest_level(text: &str) -> usize {
@@ -104,6 +109,7 @@ mod tests {
     fn nesting() {
         let nested = |levels| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
         assert!(is_shallow(&nested(64)) && !is_shallow(&nested(65)));
+        assert!(nests_within(&nested(63), 63) && !nests_within(&nested(64), 63));
         // Wide is not deep, and brackets in strings do not count.
         assert!(is_shallow(&format!("[{}]", "{},".repeat(1_000))));
         assert!(is_shallow(&format!(r#"{{"a":"{}\"{}\\"}}"#, "[".repeat(100), "{".repeat(100))));
