@@ -225,3 +225,53 @@ fn what_no_service_takes_is_refused_and_the_connection_stays() {
         assert_eq!(ended.code, Some(1), "{protocol}");
     }
 }
+
+#[test]
+fn a_close_by_the_application_is_told_and_no_failure() {
+    let server = Server::start();
+    for protocol in PROTOCOLS {
+        for is_pipe in [false, true] {
+            let arguments: &[&str] = if is_pipe { &["--user", "zed", "--stay"] } else { &["--user", "zed"] };
+            let mut program = Program::start("hublet connect", &mut client(&server, protocol, arguments));
+            program.expect_start("connected  ");
+            program.type_line("ping");
+            program.expect("pong");
+            if is_pipe {
+                program.end_input();
+            }
+            let closed = once::run(
+                command(server.folder())
+                    .args(["user", "close", "zed", "--hub", "chat", "--reason", "because"])
+                    .env("HUBLET_CONNECTION_STRING", server.connection_string()),
+                "",
+            );
+            assert_eq!(closed.code, Some(0), "{}", closed.error);
+            program.expect("closing    Application server closed the connection. Reason: because");
+            program.expect_end();
+        }
+    }
+}
+
+#[test]
+fn a_recovery_shows_no_state_twice() {
+    let server = Server::start();
+    for protocol in ["json-reliable", "protobuf-reliable"] {
+        let mut program = Program::start("hublet connect", &mut client(&server, protocol, &[]));
+        program.expect_start("connected  ");
+        let mut say = |line: &str, answers: &[&str]| {
+            program.type_line(line);
+            let mut said: Vec<String> = answers.iter().map(|_| program.next_line()).collect();
+            said.sort_unstable();
+            for (said, answer) in said.iter().zip(answers) {
+                assert!(said.starts_with(answer), "{protocol} {line}: {said:?}");
+            }
+        };
+        say("set-state room mood=good", &["set        state in room"]);
+        say("watch-state room", &["state      room", "watching   states in room"]);
+        say("cut", &["done       cut", "lost       reconnecting…", "recovered  nothing is lost"]);
+        // What the service sent before a pong has come with it.
+        say("ping", &["pong"]);
+        say("set-state room mood=better", &["set        state in room", "state      room"]);
+        program.expect_end();
+    }
+}
