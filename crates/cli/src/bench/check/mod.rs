@@ -69,6 +69,8 @@ struct Run {
     end: Instant,
     /// Messages and invocations of all clients without an answer.
     under_way: Cell<usize>,
+    /// When all clients will have had time to come back after the last restart.
+    back_at: Cell<Option<Instant>>,
 }
 
 pub(super) fn run(args: Args) -> Result<()> {
@@ -81,7 +83,7 @@ async fn check(args: Args, seed: u64) -> Result<()> {
     let end = Instant::now() + Duration::from_secs(args.seconds);
     let ledger = RefCell::new(Ledger::new(args.groups as usize));
     let groups = GroupNames::new(nanoseconds());
-    let run = Rc::new(Run { args, groups, ledger, end, under_way: Cell::new(0) });
+    let run = Rc::new(Run { args, groups, ledger, end, under_way: Cell::new(0), back_at: Cell::new(None) });
     let mut members = Vec::new();
     for _ in 0..run.args.clients {
         members.push(Member::connect(&run, random.fork()).await?);

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use hublet_client::pubsub::{Data, StreamFailure};
 use hublet_client::{Error, StreamOptions};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::client::Member;
 use super::ledger::Ending;
@@ -20,6 +20,8 @@ const UNDER_WAY_TOTAL_MAX: usize = 200;
 const STREAM_SHARE: usize = 80;
 /// Likewise invocations, if there are any.
 const INVOCATION_SHARE: usize = 10;
+/// Of so many things one is published while clients come back after a restart.
+const COMING_BACK_SHARE: usize = 4;
 /// Most parts of a stream, its end not counted.
 const PARTS_MAX: usize = 40;
 /// Parts of streams for each message.
@@ -40,10 +42,14 @@ const PART_BITS: u32 = 24;
 impl Member {
     /// Publishes something.
     pub(super) fn publish(self: &Rc<Self>) {
-        let (is_stream, is_invocation) = {
+        let (is_stream, is_invocation, is_one_of_few) = {
             let mut random = self.random.borrow_mut();
-            (random.below(STREAM_SHARE) == 0, random.below(INVOCATION_SHARE) == 0)
+            let mut one_in = |count| random.below(count) == 0;
+            (one_in(STREAM_SHARE), one_in(INVOCATION_SHARE), one_in(COMING_BACK_SHARE))
         };
+        if !is_one_of_few && self.run.back_at.get().is_some_and(|back| Instant::now() < back) {
+            return;
+        }
         if is_stream && !self.run.args.without_streams {
             self.stream();
         } else if is_invocation && self.run.args.invocations {

@@ -15,6 +15,10 @@ const DISTANCE: Duration = Duration::from_secs(2);
 /// Longest time on top of that.
 const MORE: Duration = Duration::from_secs(4);
 
+/// A client whose try to come back has failed waits a second until the next one. Until all are back, few messages are sent:
+/// what they miss has to fit into the queues of those that come last.
+const COMING_BACK: Duration = Duration::from_millis(1_500);
+
 /// Runs the command until the clients are done.
 pub(super) async fn now_and_then(command: String, run: Rc<Run>, mut random: Random) -> Result<()> {
     loop {
@@ -33,5 +37,6 @@ pub(super) async fn now_and_then(command: String, run: Rc<Run>, mut random: Rand
         if !status.success() {
             bail!("the restart command ended with {status}");
         }
+        run.back_at.set(Some(Instant::now() + COMING_BACK));
     }
 }
