@@ -7,7 +7,7 @@ use hublet_tests::once::{self, Ended};
 use hublet_tests::program::Program;
 use hublet_tests::raw::RawClient;
 use hublet_tests::upstream::{Gate, Reply, Upstream};
-use hublet_tests::{Server, command};
+use hublet_tests::{Server, command, http};
 use serde_json::Value;
 
 const PROTOCOLS: [&str; 4] = ["json", "json-reliable", "protobuf", "protobuf-reliable"];
@@ -250,6 +250,22 @@ fn a_close_by_the_application_is_told_and_no_failure() {
             program.expect_end();
         }
     }
+}
+
+#[test]
+fn a_close_by_the_application_hides_no_refused_line() {
+    let server = Server::start();
+    let mut program =
+        Program::start("hublet connect", &mut client(&server, "json", &["--user", "zed", "--stay"]));
+    program.expect_start("connected  ");
+    program.type_line("no such command");
+    program.type_line("ping");
+    program.expect("pong");
+    program.end_input();
+    let path = "/api/hubs/chat/users/zed/:closeConnections";
+    assert_eq!(http::call(&server, "POST", path, &[], b"").status, 204);
+    let (status, _) = program.end();
+    assert_eq!(status.code(), Some(1), "a script must know");
 }
 
 #[test]

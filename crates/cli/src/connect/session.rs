@@ -127,7 +127,7 @@ impl Session {
                 }
                 event = self.events.next() => {
                     if let Some(end) = self.arrived(event).await? {
-                        return Ok(end);
+                        return self.sum().map(|()| end);
                     }
                 }
                 outcome = self.requests.next() => self.answered(outcome)?,
