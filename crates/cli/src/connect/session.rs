@@ -127,7 +127,8 @@ impl Session {
                 }
                 event = self.events.next() => {
                     if let Some(end) = self.arrived(event).await? {
-                        return self.sum().map(|()| end);
+                        // What was not answered, the service did not want to answer any more.
+                        return if self.failed > 0 { self.sum().map(|()| end) } else { Ok(end) };
                     }
                 }
                 outcome = self.requests.next() => self.answered(outcome)?,
