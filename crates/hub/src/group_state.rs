@@ -304,8 +304,7 @@ impl Shard {
 
     /// A connection ends: nothing of it stays.
     pub(crate) fn drop_states(&mut self, slot: Slot) {
-        if let Some(hub_and_id) = self.hub_and_id(slot) {
-            let (hub, conn) = hub_and_id;
+        if let Some((hub, conn)) = self.hub_and_id(slot) {
             while let Some(group) = self.own_states(slot).and_then(|states| states.subscribed.pop_first()) {
                 self.end_subscription(Arc::clone(&hub), conn, group);
             }

@@ -189,7 +189,9 @@ impl FoundSessions {
                 of_shards = ?of,
                 sessions,
                 ended = strangers.len(),
-                "The file of this shard's sessions in {} has sessions of other shards, so it was renamed or copied, and                  nobody knows what they missed: they are not taken up, and end unless they are in their own file, too.                  Their clients connect anew. Leave the files as they are between two starts.",
+                "The file of this shard's sessions in {} has sessions of other shards, so it was renamed or copied, and \
+                 nobody knows what they missed: they are not taken up, and end unless they are in their own file, too. \
+                 Their clients connect anew. Leave the files as they are between two starts.",
                 files.folder().display()
             );
         }
